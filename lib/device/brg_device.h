@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BRG_DEVICE_H
+#define BRG_DEVICE_H
+
+/*
+ * PCI functions: find one in sysfs, move it between drivers, open it through VFIO.
+ *
+ * Nothing here knows what the function does; any PCI function can be opened. A BDF is written as
+ * the kernel writes it, "0000:00:04.0"; the domain may be left out on input.
+ *
+ * Thread-safety: calls on different devices may run in parallel; calls on one device may not,
+ * unless a call says otherwise.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "brg_base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BRG_PCI_BARS 6
+
+/* PCI class codes (PCI Code and ID Assignment Specification), base class and subclass in the upper
+ * 16 of 24 bits. */
+#define BRG_PCI_CLASS_NVME 0x010802
+#define BRG_PCI_CLASS_ANY  0x000000
+
+/** What sysfs says of a PCI function; a snapshot, it does not follow later changes. */
+struct brg_device_info {
+	char bdf[16];		 /* "0000:00:04.0" */
+	uint16_t vendor, device; /* PCI identifiers */
+	uint16_t subvendor, subdevice;
+	uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
+	char driver[32];     /* driver bound now, "" if none */
+	int iommu_group;     /* group number, -1 if the function is behind no IOMMU */
+	int numa_node;	     /* node the function hangs off, -1 if the platform has none */
+	uint64_t bar_size[BRG_PCI_BARS]; /* bytes, 0 for a BAR that is not memory or not there */
+};
+
+/** Read one function. -EINVAL: not a BDF; -ENODEV: no such function. */
+BRG_API
+int brg_device_info_get(const char *bdf, struct brg_device_info *info);
+
+/**
+ * All functions of a class, in BDF order.
+ *
+ * @param class_code  24 bits; functions match whose class equals it in every non-zero byte from
+ *                    the top (0x010802 NVMe I/O controllers, 0x020000 network, 0 everything).
+ * @param list        set to an array that the caller frees with free(); NULL when there are none.
+ * @return the number of functions, or a negative errno.
+ */
+BRG_API
+int brg_device_list(uint32_t class_code, struct brg_device_info **list);
+
+/**
+ * The functions that share the IOMMU group with this one, itself excluded. All of them must be
+ * unbound or bound to vfio-pci (or to a bridge driver) before VFIO hands out the group.
+ *
+ * @param list  set to an array that the caller frees with free(); NULL when there are none.
+ * @return their number, or -ENOTSUP when the function is behind no IOMMU.
+ */
+BRG_API
+int brg_device_group_members(const struct brg_device_info *info, struct brg_device_info **list);
+
+/**
+ * Whether the kernel uses a block device of this function: a mounted file system, swap, or a
+ * holder such as device-mapper or md, partitions included.
+ *
+ * @param what  set to a sentence's rest, as "/dev/nvme0n1p2 is mounted on /home"; may be NULL.
+ * @return 0 when it is free, -EBUSY when it is in use, another negative errno on failure.
+ */
+BRG_API
+int brg_device_in_use(const struct brg_device_info *info, char *what, size_t size);
+
+/**
+ * Give the function to a driver through driver_override, unbinding the present one first.
+ * A function already bound to that driver is left as it is.
+ *
+ * Nothing is changed when the call is refused: -EBUSY (a block device of it is in use, see
+ * brg_device_in_use()), -ENOENT (no such driver; the sentence names the module to load), -EPERM
+ * (not root), -ENODEV, -EINVAL. When the new driver refuses the device, the old one is bound again
+ * and the call returns -EIO.
+ *
+ * @param driver  "vfio-pci" for use by Barrage; NULL: whatever driver the kernel prefers.
+ */
+BRG_API
+int brg_device_bind(const char *bdf, const char *driver);
+
+/** Take the function from its driver; it then has none. Errors as brg_device_bind(). */
+BRG_API
+int brg_device_unbind(const char *bdf);
+
+struct brg_device;
+
+/**
+ * Open a function that is bound to vfio-pci: its group is attached to the process's VFIO container
+ * (type1v2 IOMMU), the device file is opened and its regions and capabilities are read.
+ *
+ * The functions of a process share one container, hence one IOMMU domain, wherever the IOMMU
+ * allows it. EAL need not be up.
+ *
+ * @return 0; -EBUSY (bound to another driver, group not viable, or open elsewhere), -EACCES
+ *         (/dev/vfio/N may not be opened), -ENOTSUP (no IOMMU; no-IOMMU mode is refused because
+ *         IOVA = VA would corrupt memory), -ENODEV, -EINVAL, -ENOMEM. Nothing stays open.
+ */
+BRG_API
+int brg_device_open(const char *bdf, struct brg_device **dev);
+
+/**
+ * Undo all of brg_device_open(): interrupts off, bus mastering off, file descriptors closed.
+ * BARs mapped and DMA attached must have been released before. NULL is allowed.
+ */
+BRG_API
+void brg_device_close(struct brg_device *dev);
+
+/** What sysfs said when the device was opened. Owned by the device; any thread. */
+BRG_API
+const struct brg_device_info *brg_device_get_info(const struct brg_device *dev);
+
+/* VFIO region indexes of PCI (linux/vfio.h): BAR n is region n. */
+#define BRG_REGION_CONFIG 7
+
+#define BRG_REGION_READ	  1u
+#define BRG_REGION_WRITE  2u
+#define BRG_REGION_MMAP	  4u
+
+/** A part of a region that may be mapped: offset and size in bytes from the region's start. */
+struct brg_area {
+	uint64_t offset, size;
+};
+
+/** A region of the device, with the parts of it that mmap() accepts. */
+struct brg_region {
+	uint64_t size;		/* bytes; 0: not implemented */
+	uint64_t offset;	/* of the region in the device file, for pread() and mmap() */
+	uint32_t flags;		/* BRG_REGION_* */
+	unsigned int nareas;	/* 0: nothing may be mapped */
+	struct brg_area *areas; /* ascending, page-aligned: sparse-mmap and MSI-X holes left out */
+};
+
+/**
+ * Describe region @p index. The result is owned by the device and lives as long as it does.
+ * NULL when the device has no such region. Any thread.
+ */
+BRG_API
+const struct brg_region *brg_device_region(const struct brg_device *dev, unsigned int index);
+
+/** The VFIO device file, for mmap(); owned by the device: do not close it. Any thread. */
+BRG_API
+int brg_device_fd(const struct brg_device *dev);
+
+/** Read @p len bytes of config space at @p offset. -EINVAL out of range, -EIO. Any thread. */
+BRG_API
+int brg_device_config_read(const struct brg_device *dev, uint32_t offset, void *buf, size_t len);
+
+/** Write config space; the kernel virtualises and filters what may be changed. Any thread. */
+BRG_API
+int brg_device_config_write(const struct brg_device *dev, uint32_t offset, const void *buf,
+			    size_t len);
+
+/** Offset in config space of a PCI capability (PCI_CAP_ID_*), or -ENOENT. Any thread. */
+BRG_API
+int brg_device_find_cap(const struct brg_device *dev, uint8_t id);
+
+/** The same for an extended capability (PCI_EXT_CAP_ID_*, PCIe 7.6), or -ENOENT. Any thread. */
+BRG_API
+int brg_device_find_ext_cap(const struct brg_device *dev, uint16_t id);
+
+/** Allow or forbid the device to start DMA (command register, bus master enable). */
+BRG_API
+int brg_device_set_bus_master(struct brg_device *dev, bool on);
+
+/** Memory decode (command register): off makes every access to a mapped BAR a SIGBUS. */
+BRG_API
+int brg_device_set_memory_decode(struct brg_device *dev, bool on);
+
+/**
+ * Reset the function (VFIO_DEVICE_RESET: FLR where there is one). Every mapping of its BARs is
+ * zapped: the next access of each lcore faults again.
+ * -ENOTSUP: the function has no reset the kernel can do.
+ */
+BRG_API
+int brg_device_reset(struct brg_device *dev);
+
+/** How many MSI-X (or, without it, MSI) vectors the function has. Any thread. */
+BRG_API
+unsigned int brg_device_irq_count(const struct brg_device *dev);
+
+/**
+ * Connect vectors 0..count-1 to eventfds that the call makes.
+ *
+ * @param fds  count elements; the descriptors stay the device's: poll and read them, do not close
+ *             them. They go with brg_device_irq_disable() or brg_device_close().
+ * @return 0, -EINVAL (more vectors than there are), -EBUSY (already enabled).
+ */
+BRG_API
+int brg_device_irq_enable(struct brg_device *dev, unsigned int count, int *fds);
+
+/** Disconnect all vectors and close their eventfds. Does nothing when none is enabled. */
+BRG_API
+void brg_device_irq_disable(struct brg_device *dev);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
