@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Find the sub-command, or say which there are. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static void usage(const struct cli *cli, FILE *out)
+{
+	fprintf(out, "Usage: %s COMMAND [OPTION...]\n%s\n\nCommands:\n", cli->program,
+		cli->summary);
+	for (const struct cli_command *c = cli->commands; c->name; c++)
+		fprintf(out, "  %-10s  %s\n", c->name, c->summary);
+	fprintf(out, "\n%s COMMAND --help tells the options of a command.\n\nExample:\n  %s\n",
+		cli->program, cli->example);
+}
+
+int cli_main(const struct cli *cli, int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		usage(cli, stdout);
+		return EXIT_SUCCESS;
+	}
+	if (!strcmp(name, "--version")) {
+		printf("%s %s\n", cli->program, BRG_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (const struct cli_command *c = cli->commands; c->name; c++) {
+		char full_name[64];
+
+		if (strcmp(c->name, name) != 0)
+			continue;
+		snprintf(full_name, sizeof(full_name), "%s %s", cli->program, name);
+		argv[1] = full_name;
+		return c->run(argc - 1, argv + 1);
+	}
+	if (name[0])
+		fprintf(stderr, "%s: no command \"%s\"; there are:", cli->program, name);
+	else
+		fprintf(stderr, "%s: which command? There are:", cli->program);
+	for (const struct cli_command *c = cli->commands; c->name; c++)
+		fprintf(stderr, " %s", c->name);
+	fprintf(stderr, "\n");
+	return 2;
+}
