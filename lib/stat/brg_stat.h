@@ -27,7 +27,7 @@ extern "C" {
 struct brg_hist {
 	uint64_t count;
 	uint64_t min, max; /* exact; meaningful when count > 0 */
-	uint64_t sum;
+	uint64_t sum;	   /* exact while it fits */
 	uint64_t bucket[BRG_HIST_BUCKETS];
 };
 
