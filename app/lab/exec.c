@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* barrage-lab exec: a program of the host in a guest, its output and exit status passed through. */
+
+#include <argp.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "accel.h"
+#include "commands.h"
+#include "guest.h"
+#include "text.h"
+
+#define MOST 64
+
+struct exec_options {
+	const char *handler, *kernel, *modules;
+	struct vm_config vm;
+	bool shell, keep_driver;
+	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1];
+	char **argv;
+};
+
+static const char doc[] =
+	"Run a program of this machine, with its shared libraries, in a guest: an NVMe controller "
+	"is "
+	"bound to vfio-pci behind an IOMMU, hugepages are reserved. The controller's address is in "
+	"the environment as BARRAGE_BDF. The exit status is the program's, or 125 when the guest "
+	"did not let it finish.\v"
+	"Example:\n"
+	"  barrage-lab exec --lcores 2 -- build/app/barrage/barrage list";
+
+enum {
+	OPT_MODULES = 256,
+	OPT_IOMMU,
+	OPT_DISK_SIZE,
+	OPT_TIMEOUT,
+	OPT_KEEP_DRIVER,
+	OPT_SHELL
+};
+
+static const struct argp_option options[] = {
+	{"handler", 'H', "NAME", 0, "fault handler of vfio-pci (default: the kernel's own)", 0},
+	{"kernel", 'k', "IMAGE", 0, "a bzImage of your own; goes with --modules", 0},
+	{"modules", OPT_MODULES, "DIR", 0, "its modules, as make modules_install wrote them", 0},
+	{"lcores", 'l', "N", 0, "CPUs of the guest (default 2)", 0},
+	{"memory", 'm', "MIB", 0, "its memory; a quarter becomes hugepages (default 1024)", 0},
+	{"disk", 'd', "FILE", 0, "image of the NVMe namespace, written to (default: an empty one)",
+	 0},
+	{"disk-size", OPT_DISK_SIZE, "MIB", 0, "size of the empty one (default 1024)", 0},
+	{"iommu-bits", OPT_IOMMU, "39|48", 0, "address width of the IOMMU (default 48)", 0},
+	{"env", 'e', "NAME=VALUE", 0, "set a variable for the program", 0},
+	{"file", 'f', "PATH", 0, "put a file or folder into the guest, at the same path", 0},
+	{"with", 'w', "PROGRAM", 0, "put another program into the guest, with its libraries", 0},
+	{"keep-driver", OPT_KEEP_DRIVER, NULL, 0, "leave the controller to the kernel's driver", 0},
+	{"shell", OPT_SHELL, NULL, 0, "an interactive shell instead of a program", 0},
+	{"timeout", OPT_TIMEOUT, "SECONDS", 0, "stop the guest after so long (default 600)", 0},
+	{"verbose", 'v', NULL, 0, "show the guest's console", 0},
+	{0},
+};
+
+static void append(const char *option, char **list, char *value)
+{
+	for (int i = 0; i < MOST; i++) {
+		if (!list[i]) {
+			list[i] = value;
+			return;
+		}
+	}
+	errx(2, "%s: %d at most", option, MOST);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct exec_options *o = state->input;
+
+	switch (key) {
+	case 'H':
+		o->handler = arg;
+		break;
+	case 'k':
+		o->kernel = arg;
+		break;
+	case OPT_MODULES:
+		o->modules = arg;
+		break;
+	case 'l':
+		o->vm.cpus = number_option("--lcores", arg, 1, 255);
+		break;
+	case 'm':
+		o->vm.memory_mib = number_option("--memory", arg, 256, 1 << 20);
+		break;
+	case 'd':
+		o->vm.disk = arg;
+		break;
+	case OPT_DISK_SIZE:
+		o->vm.disk_mib = number_option("--disk-size", arg, 1, 1 << 24);
+		break;
+	case OPT_IOMMU:
+		o->vm.iommu_bits = number_option("--iommu-bits", arg, 39, 48);
+		if (o->vm.iommu_bits != 39 && o->vm.iommu_bits != 48)
+			argp_error(state, "--iommu-bits %s: it takes 39 or 48", arg);
+		break;
+	case 'e':
+		if (!strchr(arg, '='))
+			argp_error(state, "--env %s: it takes NAME=VALUE", arg);
+		append("--env", o->env, arg);
+		break;
+	case 'f':
+		append("--file", o->files, arg);
+		break;
+	case 'w':
+		append("--with", o->programs, arg);
+		break;
+	case OPT_KEEP_DRIVER:
+		o->keep_driver = true;
+		break;
+	case OPT_SHELL:
+		o->shell = true;
+		break;
+	case OPT_TIMEOUT:
+		o->vm.limit_s = number_option("--timeout", arg, 1, 86400);
+		break;
+	case 'v':
+		o->vm.verbose = true;
+		break;
+	case ARGP_KEY_ARGS:
+		o->argv = state->argv + state->next;
+		break;
+	case ARGP_KEY_END:
+		if (!o->argv && !o->shell)
+			argp_error(state, "which program? Name it after --, or take --shell");
+		if (o->argv && o->shell)
+			argp_error(state, "--shell takes no program");
+		if (!o->kernel != !o->modules)
+			argp_error(state, "--kernel and --modules go together");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static void write_all(int fd, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t put = write(fd, data, size);
+
+		if (put < 0)
+			return; /* nobody reads it any more: the guest goes on to its end */
+		data += put;
+		size -= (size_t)put;
+	}
+}
+
+static void to_stdout(void *arg, const char *data, size_t size)
+{
+	write_all(STDOUT_FILENO, data, size);
+}
+
+static void to_stderr(void *arg, const char *data, size_t size)
+{
+	write_all(STDERR_FILENO, data, size);
+}
+
+static void record_to_stdout(void *arg, const char *line)
+{
+	printf("%s\n", line);
+	fflush(stdout);
+}
+
+static struct termios saved;
+
+static void restore_terminal(void)
+{
+	tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+}
+
+/* A shell needs what a user types now: no line editing, no signals, no echo on this side. */
+static void prepare_shell(struct exec_options *o, struct guest_job *job)
+{
+	static char *const shell[] = {"bash", "--norc", "-i", NULL};
+	static char *const tools[] = {"ls",   "cat", "dmesg",	"grep",	  "head",
+				      "tail", "ps",  "mount",	"umount", "mkdir",
+				      "cp",   "dd",  "hexdump", "sleep",  NULL};
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &saved) < 0)
+		errx(2, "--shell needs a terminal");
+	ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
+	job->argv = shell;
+	job->rows = size.ws_row;
+	job->columns = size.ws_col;
+	for (int i = 0; tools[i]; i++)
+		append("--with", o->programs, tools[i]);
+	append("--env", o->env, "TERM=linux");
+	append("--env", o->env, "PS1=guest# ");
+
+	raw = saved;
+	cfmakeraw(&raw);
+	atexit(restore_terminal);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+static int exit_status(const struct vm_outcome *outcome)
+{
+	vm_explain(outcome);
+	switch (outcome->end) {
+	case VM_EXIT:
+		return outcome->status;
+	case VM_SIGNAL:
+		return 128 + outcome->status;
+	default:
+		return 125;
+	}
+}
+
+int cmd_exec(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[--] PROGRAM [ARGUMENT...]\n--shell", doc, NULL, NULL, NULL};
+	struct exec_options o = {
+		.vm = {.cpus = 2,
+		       .memory_mib = 1024,
+		       .iommu_bits = 48,
+		       .disk_mib = 1024,
+		       .limit_s = 600,
+		       .silence_s = 86400},
+	};
+	struct vm_streams streams = {
+		.in = STDIN_FILENO,
+		.out = to_stdout,
+		.err = to_stderr,
+		.record = record_to_stdout,
+	};
+	const struct handler *handler = NULL;
+	struct guest_job job;
+	struct vm_outcome outcome;
+	struct guest guest;
+	int status = 125;
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
+	if (o.handler && !(handler = handler_find(o.handler)))
+		return 2;
+	if (guest_prepare(&guest, handler, o.kernel, o.modules) == 0) {
+		job = (struct guest_job){
+			.argv = o.argv,
+			.env = o.env,
+			.files = o.files,
+			.programs = o.programs,
+			.keep_driver = o.keep_driver,
+		};
+		o.vm.kvm = accel_kvm(&guest.kernel, NULL);
+		if (o.shell)
+			prepare_shell(&o, &job);
+		if (guest_run(&guest, &job, &o.vm, &streams, &outcome) == 0)
+			status = exit_status(&outcome);
+	}
+	guest_free(&guest);
+	return status;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Put a guest together: kernel, modules, init, job. */
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "embedded.h"
+#include "guest.h"
+#include "guest/job.h"
+#include "text.h"
+#include "unpack.h"
+
+/* What every guest loads, with what they depend on; what is built into a kernel is left out. */
+static const char *const wanted[] = {
+	"virtio_pci", "virtio_console", "nvme", "vfio_iommu_type1", "vfio_pci",
+};
+
+int guest_prepare(struct guest *g, const struct handler *handler, const char *kernel,
+		  const char *modules)
+{
+	int ret;
+
+	*g = (struct guest){0};
+	if (kernel)
+		ret = kernel_own(kernel, modules, &g->kernel);
+	else
+		ret = kernel_get(handler ? handler->kernel : KERNEL_DEFAULT, &g->kernel);
+	if (ret == 0 && handler)
+		ret = handler_module(handler, &g->kernel, &g->vfio_pci);
+	for (size_t i = 0; ret == 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		ret = modules_add(&g->modules, g->kernel.modules, g->vfio_pci, wanted[i]);
+	return ret;
+}
+
+void guest_free(struct guest *g)
+{
+	modules_free(&g->modules);
+	kernel_free(&g->kernel);
+	free(g->vfio_pci);
+}
+
+/* The job file, written key by key. */
+struct script {
+	FILE *out;
+	char *text;
+	size_t size;
+};
+
+static void say(struct script *s, const char *key, const char *value)
+{
+	fwrite(key, 1, strlen(key) + 1, s->out);
+	fwrite(value, 1, strlen(value) + 1, s->out);
+}
+
+/* The modules as files in the image, decompressed, and as lines of the job. */
+static int add_modules(struct image *image, const struct guest *g, struct script *s)
+{
+	for (size_t i = 0; i < g->modules.count; i++) {
+		const char *path = g->modules.paths[i], *base = strrchr(path, '/') + 1;
+		char *name = format("/barrage/%.*s.ko", (int)(strstr(base, ".ko") - base), base);
+		size_t size;
+		void *data = unpack_file(path, &size);
+		int ret = data ? image_add_data(image, name, data, size, 0644) : -1;
+
+		say(s, JOB_MODULE, name);
+		free(data);
+		free(name);
+		if (ret)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_program(struct image *image, const struct guest_job *job, struct script *s)
+{
+	char *path = image_find_program(job->argv[0]);
+	int ret = path ? image_add_program(image, path) : -1;
+
+	if (ret == 0) {
+		say(s, JOB_ARG, path);
+		for (char *const *a = job->argv + 1; *a; a++)
+			say(s, JOB_ARG, *a);
+	}
+	free(path);
+	return ret;
+}
+
+static int add_extras(struct image *image, const struct guest_job *job)
+{
+	for (char *const *f = job->files; f && *f; f++) {
+		char *path = realpath(*f, NULL);
+		int ret = path ? image_add_path(image, path, path) : -1;
+
+		if (!path)
+			warn("%s", *f);
+		free(path);
+		if (ret)
+			return -1;
+	}
+	for (char *const *p = job->programs; p && *p; p++) {
+		char *path = image_find_program(*p);
+		int ret = path ? image_add_program(image, path) : -1;
+
+		free(path);
+		if (ret)
+			return -1;
+	}
+	return 0;
+}
+
+/* A quarter of the guest's memory as hugepages of 2 MiB. */
+static void add_settings(const struct guest_job *job, const struct vm_config *config,
+			 struct script *s)
+{
+	char *pages = format("%u", config->memory_mib / 4 / 2);
+
+	say(s, JOB_HUGEPAGES, pages);
+	free(pages);
+	if (!job->keep_driver)
+		say(s, JOB_VFIO, VM_NVME_BDF);
+	say(s, JOB_ENV, "BARRAGE_BDF=" VM_NVME_BDF);
+	for (char *const *e = job->env; e && *e; e++)
+		say(s, JOB_ENV, *e);
+	if (job->rows) {
+		char *size = format("%u %u", job->rows, job->columns);
+
+		say(s, JOB_TTY, size);
+		free(size);
+	}
+}
+
+static int fill_image(struct image *image, const struct guest *g, const struct guest_job *job,
+		      const struct vm_config *config)
+{
+	static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n";
+	struct script s = {0};
+	int ret = -1;
+
+	s.out = open_memstream(&s.text, &s.size);
+	if (!s.out)
+		err(1, NULL);
+	if (image_add_data(image, "/init", embedded_init,
+			   (size_t)(embedded_init_end - embedded_init), 0755) < 0 ||
+	    image_add_data(image, "/etc/passwd", passwd, strlen(passwd), 0644) < 0 ||
+	    image_add_data(image, "/root/.keep", "", 0, 0644) < 0 || add_modules(image, g, &s) < 0)
+		goto out;
+	add_settings(job, config, &s);
+	if (add_program(image, job, &s) < 0 || add_extras(image, job) < 0)
+		goto out;
+	fflush(s.out);
+	ret = image_add_data(image, JOB_FILE, s.text, s.size, 0644);
+out:
+	fclose(s.out);
+	free(s.text);
+	return ret;
+}
+
+int guest_run(const struct guest *g, const struct guest_job *job, struct vm_config *config,
+	      const struct vm_streams *streams, struct vm_outcome *outcome)
+{
+	struct image *image = image_new();
+	int ret = fill_image(image, g, job, config);
+
+	if (ret == 0) {
+		config->image = g->kernel.image;
+		config->initramfs = image_finish(image);
+		ret = config->initramfs < 0 ? -1 : vm_run(config, streams, outcome);
+	}
+	image_free(image);
+	return ret;
+}

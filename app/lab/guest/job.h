@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LAB_JOB_H
+#define LAB_JOB_H
+
+/*
+ * What the lab tells the guest's init to do, and how the two talk. Shared by both.
+ *
+ * The job is a file of NUL-terminated strings, a key and a value in turn; init acts on them in
+ * order:
+ */
+
+#define JOB_FILE      "/barrage/job"
+
+#define JOB_MODULE    "module"	  /* path of a module to load */
+#define JOB_HUGEPAGES "hugepages" /* number of 2 MiB pages to reserve */
+#define JOB_VFIO      "vfio"	  /* BDF of a function to bind to vfio-pci */
+#define JOB_ENV	      "env"	  /* NAME=VALUE for the program */
+#define JOB_TTY	      "tty"	  /* "ROWS COLUMNS": give the program a terminal of that size */
+#define JOB_ARG	      "arg"	  /* the program and its arguments, one by one */
+
+/*
+ * virtio-serial ports, by name. A guest's write returns when the host has taken the data, so
+ * nothing that was written is lost in a crash.
+ */
+#define PORT_STDIN   "barrage.stdin"
+#define PORT_STDOUT  "barrage.stdout"
+#define PORT_STDERR  "barrage.stderr"
+#define PORT_CONTROL "barrage.control" /* init's own words, below */
+#define PORT_RECORDS "barrage.records" /* lines that the program streams out */
+
+/* Where the program finds the records port. */
+#define RECORDS_PATH "/run/barrage/records"
+
+/* Lines that init writes to the control port. */
+#define SAY_READY  "ready"    /* the program starts now */
+#define SAY_EXIT   "exit "    /* + status: it ended */
+#define SAY_SIGNAL "signal "  /* + number: a signal ended it */
+#define SAY_FAILED "failed: " /* + sentence: it could not be started */
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The handlers there are, and how a module is built from one: Debian's source, Debian's headers. */
+
+#include <err.h>
+#include <errno.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "embedded.h"
+#include "handler.h"
+#include "kernel.h"
+#include "process.h"
+#include "progress.h"
+#include "splice.h"
+#include "text.h"
+#include "unpack.h"
+
+const struct handler handlers[] = {
+	{
+		.name = "unfixed",
+		.meaning =
+			"records the VMA, drops the lock, fills the VMA: two first faults together "
+			"are a kernel BUG",
+		.commit = "abafbc551fdd (5.8) to 5.13",
+		.kernel = "debian:6.1",
+		.text = embedded_unfixed,
+		.text_end = embedded_unfixed_end,
+	},
+	{
+		.name = "fixed",
+		.meaning = "holds the lock, skips a VMA that is filled already, zaps a failed fill",
+		.commit = "6a45ece4c9af (5.14); Debian 6.1's own",
+		.kernel = "debian:6.1",
+	},
+	{.name = NULL},
+};
+
+const struct handler *handler_find(const char *name)
+{
+	const struct handler *h;
+
+	for (h = handlers; h->name; h++)
+		if (!strcmp(h->name, name))
+			return h;
+	warnx("no handler \"%s\"; see: barrage-lab handlers", name);
+	return NULL;
+}
+
+/* FNV-1a: enough to tell versions of a text apart. */
+static uint64_t hash(uint64_t h, const char *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ (unsigned char)data[i]) * 0x100000001b3;
+	return h;
+}
+
+static int write_text(const char *dir, const char *name, const char *text, size_t size)
+{
+	char *path = format("%s/%s", dir, name);
+	FILE *out = fopen(path, "we");
+	int ret = -1;
+
+	if (out) {
+		ret = fwrite(text, 1, size, out) == size ? 0 : -1;
+		ret = fclose(out) == 0 ? ret : -1;
+	}
+	if (ret)
+		warn("%s", path);
+	free(path);
+	return ret;
+}
+
+/* The files the module is made from, but for the one that is spliced. */
+static int copy_source(const char *from, const char *dir)
+{
+	char *pattern = format("%s/*.[ch]", from);
+	glob_t files = {0};
+	int ret = glob(pattern, 0, NULL, &files) == 0 ? 0 : -1;
+
+	if (ret)
+		warnx("no kernel source in %s", from);
+	for (size_t i = 0; ret == 0 && i < files.gl_pathc; i++) {
+		const char *path = files.gl_pathv[i];
+		size_t size;
+		char *text = unpack_file(path, &size);
+
+		ret = text ? write_text(dir, strrchr(path, '/') + 1, text, size) : -1;
+		free(text);
+	}
+	globfree(&files);
+	free(pattern);
+	return ret;
+}
+
+/* The module's parts as drivers/vfio/pci/Makefile has them on x86. */
+static const char kbuild[] = "obj-m := vfio-pci-core.o\n"
+			     "vfio-pci-core-y := vfio_pci_core.o vfio_pci_intrs.o vfio_pci_rdwr.o "
+			     "vfio_pci_config.o\n";
+
+static int make(const struct kernel *kernel, const char *dir)
+{
+	char *m = format("M=%s", dir), *log = cache_path("module.log");
+	char *const argv[] = {"make", "-C", kernel->headers, m, "modules", NULL};
+	int ret;
+
+	unlink(log);
+	ret = process_run(argv, NULL, log);
+	free(m);
+	free(log);
+	return ret;
+}
+
+static int build(const struct handler *h, const struct kernel *kernel, const char *source,
+		 const char *core, const char *dir)
+{
+	char *handler = format("%.*s", (int)(h->text_end - h->text), h->text);
+	char *spliced = splice(core, handler, "handler.c");
+	int ret = -1;
+
+	progress("building vfio-pci with the handler \"%s\" for %s", h->name, kernel->release);
+	if (spliced && copy_source(source, dir) == 0 &&
+	    write_text(dir, "vfio_pci_core.c", spliced, strlen(spliced)) == 0 &&
+	    write_text(dir, "handler.c", handler, strlen(handler)) == 0 &&
+	    write_text(dir, "Kbuild", kbuild, strlen(kbuild)) == 0)
+		ret = make(kernel, dir);
+	progress_clear();
+	free(spliced);
+	free(handler);
+	return ret;
+}
+
+/* The text of the source's vfio_pci_core.c, as a string. */
+static char *read_core(const char *source)
+{
+	char *path = format("%s/vfio_pci_core.c", source), *text, *data;
+	size_t size;
+
+	data = unpack_file(path, &size);
+	text = data ? format("%.*s", (int)size, data) : NULL;
+	free(data);
+	free(path);
+	return text;
+}
+
+static int build_cached(const struct handler *h, const struct kernel *kernel, const char *folder,
+			const char *source, const char *core)
+{
+	char *dir;
+	int ret;
+
+	if (access(folder, F_OK) == 0)
+		return 0;
+	dir = cache_prepare(folder);
+	if (!dir)
+		return -1;
+	ret = build(h, kernel, source, core, dir);
+	if (ret == 0)
+		ret = cache_publish(dir, folder);
+	free(dir);
+	return ret;
+}
+
+int handler_module(const struct handler *h, const struct kernel *kernel, char **path)
+{
+	char *source, *core, *folder;
+	uint64_t key = 0xcbf29ce484222325;
+	int lock, ret = -1;
+
+	*path = NULL;
+	if (!h->text)
+		return 0;
+	if (!kernel->headers) {
+		warnx("handler \"%s\" needs one of Debian's kernels, not --kernel", h->name);
+		return -1;
+	}
+	source = format("%s/drivers/vfio/pci", kernel->source);
+	core = read_core(source);
+	if (!core) {
+		free(source);
+		return -1;
+	}
+	key = hash(key, kernel->version, strlen(kernel->version));
+	key = hash(key, core, strlen(core));
+	key = hash(key, h->text, (size_t)(h->text_end - h->text));
+	folder =
+		format("%s/modules/%s-%s-%016" PRIx64, cache_root(), h->name, kernel->version, key);
+
+	lock = cache_lock();
+	ret = build_cached(h, kernel, folder, source, core);
+	cache_unlock(lock);
+	if (ret == 0)
+		*path = format("%s/vfio-pci-core.ko", folder);
+	free(folder);
+	free(source);
+	free(core);
+	return ret;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LAB_PROGRESS_H
+#define LAB_PROGRESS_H
+
+/*
+ * One line on stderr that tells what the lab is doing; only on a terminal, and gone before anything
+ * else is printed.
+ */
+
+/** Replace the line. */
+void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Take the line away. */
+void progress_clear(void);
+
+#endif

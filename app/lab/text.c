@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Strings. */
+
+#include <err.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+char *format(const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		err(1, NULL);
+	va_end(ap);
+	return text;
+}
+
+char *first_line(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!in)
+		return format("%s", "");
+	if (getline(&line, &size, in) < 0) {
+		free(line);
+		line = format("%s", "");
+	}
+	line[strcspn(line, "\n")] = '\0';
+	fclose(in);
+	return line;
+}

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * QEMU as a child process. Everything goes through file descriptors it inherits: the initramfs and
+ * an empty disk are memory files, the serial console and the virtio-serial ports are socket pairs.
+ * It dies with the lab.
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest/job.h"
+#include "text.h"
+#include "vm.h"
+
+enum channel {
+	CONSOLE,
+	CONTROL,
+	RECORDS,
+	STDOUT,
+	STDERR,
+	STDIN,
+	QEMU_STDERR,
+	CHANNELS
+};
+
+static const char *const port_names[CHANNELS] = {
+	[CONTROL] = PORT_CONTROL, [RECORDS] = PORT_RECORDS, [STDOUT] = PORT_STDOUT,
+	[STDERR] = PORT_STDERR,	  [STDIN] = PORT_STDIN,
+};
+
+/* Lines that come in pieces. */
+struct line {
+	char text[4096];
+	size_t len;
+};
+
+struct vm {
+	const struct vm_config *config;
+	const struct vm_streams *streams;
+	struct vm_outcome *outcome;
+	pid_t pid;
+	int disk;	      /* memory file, -1 when the disk is a file of the user's */
+	int ours[CHANNELS];   /* our ends; -1: closed */
+	int theirs[CHANNELS]; /* QEMU's ends */
+	struct line control, record;
+	bool said;		    /* init told how the program ended */
+	bool stopped;		    /* we ended QEMU at a limit */
+	double deadline, last_word; /* seconds, CLOCK_MONOTONIC */
+	int in;			    /* the user's stdin, -1 once it has ended */
+	char pending[4096];	    /* read from it, not taken by QEMU yet */
+	size_t npending;
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* QEMU's command line. */
+struct args {
+	char *argv[96];
+	int argc;
+};
+
+static void add(struct args *args, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct args *args, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&args->argv[args->argc++], fmt, ap) < 0)
+		err(1, NULL);
+	va_end(ap);
+}
+
+static void add_option(struct args *args, const char *option, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add_option(struct args *args, const char *option, const char *fmt, ...)
+{
+	va_list ap;
+
+	args->argv[args->argc++] = format("%s", option);
+	va_start(ap, fmt);
+	if (vasprintf(&args->argv[args->argc++], fmt, ap) < 0)
+		err(1, NULL);
+	va_end(ap);
+}
+
+static void add_machine(struct args *args, const struct vm_config *c)
+{
+	add_option(args, "-accel", c->kvm ? "kvm" : "tcg,thread=multi");
+	add_option(args, "-cpu", c->kvm ? "host" : "max");
+	add_option(args, "-machine", "q35,kernel-irqchip=split");
+	add_option(args, "-smp", "%u", c->cpus);
+	add_option(args, "-m", "%u", c->memory_mib);
+	add(args, "-nodefaults");
+	add(args, "-no-user-config");
+	add(args, "-no-reboot"); /* a panic ends it */
+	add_option(args, "-display", "none");
+	add_option(args, "-device", "intel-iommu,intremap=on,aw-bits=%u", c->iommu_bits);
+}
+
+static void add_kernel(struct args *args, const struct vm_config *c)
+{
+	add_option(args, "-kernel", "%s", c->image);
+	add_option(args, "-initrd", "/proc/self/fd/%d", c->initramfs);
+	add_option(args, "-append",
+		   "console=ttyS0 %s panic=-1 oops=panic intel_iommu=on mitigations=off",
+		   c->verbose ? "" : "quiet");
+}
+
+static void add_disk(struct args *args, const struct vm *vm)
+{
+	/* A comma in a QEMU option is written twice. */
+	if (vm->disk >= 0) {
+		add_option(args, "-drive", "file=/proc/self/fd/%d,if=none,id=disk,format=raw",
+			   vm->disk);
+	} else {
+		char *path = format("%s", "");
+
+		for (const char *p = vm->config->disk; *p; p++) {
+			char *longer = format("%s%c%s", path, *p, *p == ',' ? "," : "");
+
+			free(path);
+			path = longer;
+		}
+		add_option(args, "-drive", "file=%s,if=none,id=disk,format=raw", path);
+		free(path);
+	}
+	add_option(args, "-device", "nvme,serial=barrage,drive=disk,addr=0x4");
+}
+
+static void add_channels(struct args *args, const struct vm *vm)
+{
+	add_option(args, "-chardev", "socket,id=console,fd=%d", vm->theirs[CONSOLE]);
+	add_option(args, "-serial", "chardev:console");
+	add_option(args, "-device", "virtio-serial-pci,addr=0x3");
+	for (int c = 0; c < CHANNELS; c++) {
+		if (!port_names[c])
+			continue;
+		add_option(args, "-chardev", "socket,id=c%d,fd=%d", c, vm->theirs[c]);
+		add_option(args, "-device", "virtserialport,chardev=c%d,name=%s", c, port_names[c]);
+	}
+}
+
+static void open_channels(struct vm *vm)
+{
+	for (int c = 0; c < CHANNELS; c++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+			err(1, "socketpair");
+		vm->ours[c] = pair[0];
+		vm->theirs[c] = pair[1];
+	}
+}
+
+static void open_disk(struct vm *vm)
+{
+	vm->disk = -1;
+	if (vm->config->disk)
+		return;
+	vm->disk = memfd_create("disk", 0);
+	if (vm->disk < 0 || ftruncate(vm->disk, (off_t)vm->config->disk_mib << 20) < 0)
+		err(1, "an empty disk of %lu MiB", vm->config->disk_mib);
+}
+
+static void exec_qemu(const struct vm *vm, char **argv) __attribute__((noreturn));
+
+static void exec_qemu(const struct vm *vm, char **argv)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0); /* the terminal's interrupt is for the lab, and the lab's end is QEMU's */
+	for (int c = 0; c < CHANNELS; c++)
+		fcntl(vm->theirs[c], F_SETFD, 0);
+	dup2(vm->theirs[QEMU_STDERR], STDERR_FILENO);
+	execvp(argv[0], argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static void start(struct vm *vm)
+{
+	struct args args = {.argc = 0};
+
+	open_channels(vm);
+	open_disk(vm);
+	add(&args, "qemu-system-x86_64");
+	add_machine(&args, vm->config);
+	add_kernel(&args, vm->config);
+	add_disk(&args, vm);
+	add_channels(&args, vm);
+
+	vm->pid = fork();
+	if (vm->pid == 0)
+		exec_qemu(vm, args.argv);
+	if (vm->pid < 0)
+		err(1, "fork");
+	for (int c = 0; c < CHANNELS; c++)
+		close(vm->theirs[c]);
+	for (int i = 0; i < args.argc; i++)
+		free(args.argv[i]);
+}
+
+static void set_deadline(struct vm *vm, double seconds)
+{
+	double at = now() + seconds;
+
+	vm->deadline = at < vm->deadline ? at : vm->deadline;
+}
+
+/* A line of init's. */
+static void hear(struct vm *vm, const char *line)
+{
+	struct vm_outcome *o = vm->outcome;
+	int number;
+
+	if (!strcmp(line, SAY_READY)) {
+		if (vm->streams->ready)
+			vm->streams->ready(vm->streams->arg);
+		return;
+	}
+	if (sscanf(line, SAY_EXIT "%d", &number) == 1) {
+		o->end = VM_EXIT;
+		o->status = number;
+	} else if (sscanf(line, SAY_SIGNAL "%d", &number) == 1) {
+		o->end = VM_SIGNAL;
+		o->status = number;
+	} else {
+		o->end = VM_FAILED;
+		snprintf(o->text, sizeof(o->text), "%s", line);
+	}
+	vm->said = true;
+	set_deadline(vm, 20); /* to power off */
+}
+
+static void record(struct vm *vm, const char *line)
+{
+	if (vm->streams->record)
+		vm->streams->record(vm->streams->arg, line);
+}
+
+static void feed_lines(struct vm *vm, struct line *l, const char *data, size_t size,
+		       void (*take)(struct vm *, const char *))
+{
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] != '\n') {
+			if (l->len < sizeof(l->text) - 1)
+				l->text[l->len++] = data[i];
+			continue;
+		}
+		l->text[l->len] = '\0';
+		l->len = 0;
+		take(vm, l->text);
+	}
+}
+
+static void feed_console(struct vm *vm, const char *data, size_t size)
+{
+	struct console *c = &vm->outcome->console;
+
+	if (vm->config->verbose)
+		fwrite(data, 1, size, stderr);
+	console_feed(c, data, size);
+	if (c->bug_at[0] || c->panic[0])
+		set_deadline(vm, 10); /* the panic ends QEMU, but for a panic that hangs itself */
+}
+
+static void deliver(struct vm *vm, enum channel channel, const char *data, size_t size)
+{
+	switch (channel) {
+	case CONSOLE:
+	case QEMU_STDERR:
+		feed_console(vm, data, size);
+		break;
+	case CONTROL:
+		feed_lines(vm, &vm->control, data, size, hear);
+		break;
+	case RECORDS:
+		feed_lines(vm, &vm->record, data, size, record);
+		break;
+	case STDOUT:
+		if (vm->streams->out)
+			vm->streams->out(vm->streams->arg, data, size);
+		break;
+	case STDERR:
+		if (vm->streams->err)
+			vm->streams->err(vm->streams->arg, data, size);
+		break;
+	default:
+		break;
+	}
+}
+
+static void receive(struct vm *vm, enum channel channel)
+{
+	char data[16384];
+	ssize_t got = recv(vm->ours[channel], data, sizeof(data), MSG_DONTWAIT);
+
+	if (got > 0) {
+		vm->last_word = now();
+		deliver(vm, channel, data, (size_t)got);
+	} else if (got == 0 || errno != EAGAIN) {
+		close(vm->ours[channel]);
+		vm->ours[channel] = -1;
+	}
+}
+
+static void end_stdin(struct vm *vm)
+{
+	vm->in = -1;
+	shutdown(vm->ours[STDIN], SHUT_WR);
+}
+
+static void read_stdin(struct vm *vm)
+{
+	ssize_t got = read(vm->in, vm->pending, sizeof(vm->pending));
+
+	if (got > 0)
+		vm->npending = (size_t)got;
+	else
+		end_stdin(vm);
+}
+
+static void pass_stdin(struct vm *vm)
+{
+	ssize_t put = send(vm->ours[STDIN], vm->pending, vm->npending, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (put < 0 && errno != EAGAIN) {
+		vm->npending = 0;
+		end_stdin(vm);
+	} else if (put > 0) {
+		vm->npending -= (size_t)put;
+		memmove(vm->pending, vm->pending + put, vm->npending);
+	}
+}
+
+static bool channels_open(const struct vm *vm)
+{
+	for (int c = 0; c < CHANNELS; c++)
+		if (vm->ours[c] >= 0)
+			return true;
+	return false;
+}
+
+/* Wait for whatever comes next, a second at most. */
+static void step(struct vm *vm)
+{
+	struct pollfd fds[CHANNELS + 1];
+
+	for (int c = 0; c < CHANNELS; c++)
+		fds[c] = (struct pollfd){.fd = vm->ours[c], .events = POLLIN};
+	if (vm->npending)
+		fds[STDIN].events |= POLLOUT;
+	fds[CHANNELS] = (struct pollfd){.fd = vm->npending ? -1 : vm->in, .events = POLLIN};
+
+	if (poll(fds, CHANNELS + 1, 1000) <= 0)
+		return;
+	if (fds[STDIN].revents & POLLOUT)
+		pass_stdin(vm);
+	for (int c = 0; c < CHANNELS; c++)
+		if (fds[c].revents & (POLLIN | POLLHUP | POLLERR))
+			receive(vm, c);
+	if (fds[CHANNELS].revents)
+		read_stdin(vm);
+}
+
+static bool over_limit(const struct vm *vm)
+{
+	return now() > vm->deadline || now() > vm->last_word + vm->config->silence_s;
+}
+
+static void judge(struct vm *vm)
+{
+	struct vm_outcome *o = vm->outcome;
+
+	if (o->console.bug_at[0])
+		o->end = VM_KERNEL_BUG;
+	else if (o->console.panic[0])
+		o->end = VM_PANIC;
+	else if (!vm->said)
+		o->end = vm->stopped ? VM_HANG : VM_LOST;
+}
+
+int vm_run(const struct vm_config *config, const struct vm_streams *streams,
+	   struct vm_outcome *outcome)
+{
+	struct vm vm = {
+		.config = config,
+		.streams = streams,
+		.outcome = outcome,
+		.in = streams->in,
+		.deadline = now() + config->limit_s,
+		.last_word = now(),
+	};
+
+	memset(outcome, 0, sizeof(*outcome));
+	if (config->disk && access(config->disk, R_OK | W_OK) < 0) {
+		warn("--disk %s", config->disk);
+		return -1;
+	}
+	start(&vm);
+	if (vm.in < 0)
+		end_stdin(&vm);
+	while (channels_open(&vm)) {
+		step(&vm);
+		if (!vm.stopped && over_limit(&vm)) {
+			vm.stopped = true;
+			kill(vm.pid, SIGKILL);
+		}
+	}
+	waitpid(vm.pid, NULL, 0);
+	if (vm.disk >= 0)
+		close(vm.disk);
+	judge(&vm);
+	return 0;
+}
+
+static void print_tail(const struct console *c)
+{
+	for (unsigned int i = c->nlines > 8 ? c->nlines - 8 : 0; i < c->nlines; i++)
+		fprintf(stderr, "    %s\n", c->tail[i % 8]);
+}
+
+void vm_explain(const struct vm_outcome *o)
+{
+	switch (o->end) {
+	case VM_EXIT:
+		return;
+	case VM_SIGNAL:
+		warnx("the program was ended by signal %d (%s)", o->status, strsignal(o->status));
+		return;
+	case VM_FAILED:
+		warnx("the guest could not start the program: %s", o->text);
+		return;
+	case VM_KERNEL_BUG:
+		warnx("kernel BUG at %s", o->console.bug_at);
+		break;
+	case VM_PANIC:
+		warnx("the guest's kernel died: %s", o->console.panic);
+		break;
+	case VM_HANG:
+		warnx("the guest hung and was stopped");
+		break;
+	case VM_LOST:
+		warnx("QEMU ended before the program did");
+		break;
+	}
+	print_tail(&o->console);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LAB_VM_H
+#define LAB_VM_H
+
+/*
+ * One run of a guest: QEMU with an IOMMU and an NVMe controller, from its start to its end. The end
+ * always comes: a guest that says nothing for too long is stopped.
+ */
+
+#include <stdbool.h>
+
+#include "console.h"
+
+/** The NVMe controller's place in every guest. */
+#define VM_NVME_BDF "0000:00:04.0"
+
+struct vm_config {
+	const char *image; /* bzImage */
+	int initramfs;	   /* file descriptor */
+	bool kvm;	   /* else TCG */
+	unsigned int cpus;
+	unsigned int memory_mib;
+	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
+	const char *disk;	 /* image file of the namespace; NULL: an empty one, of */
+	unsigned long disk_mib;
+	unsigned int limit_s;	/* the guest is stopped after so long, */
+	unsigned int silence_s; /* or when nothing at all has come from it for so long */
+	bool verbose;		/* copy its console to stderr */
+};
+
+/** What to do with what a guest's program prints. Callbacks may be NULL. */
+struct vm_streams {
+	int in;			  /* its stdin; -1: none */
+	void (*ready)(void *arg); /* it starts now */
+	void (*out)(void *arg, const char *data, size_t size);
+	void (*err)(void *arg, const char *data, size_t size);
+	void (*record)(void *arg, const char *line); /* a line it streamed out, without newline */
+	void *arg;
+};
+
+enum vm_end {
+	VM_EXIT,       /* the program ended; status is its exit status */
+	VM_SIGNAL,     /* a signal, status, ended it */
+	VM_FAILED,     /* it could not be started: said in text */
+	VM_KERNEL_BUG, /* kernel BUG: console.bug_at */
+	VM_PANIC,      /* the kernel died otherwise: console.panic */
+	VM_HANG,       /* a limit was reached */
+	VM_LOST,       /* QEMU ended and nobody said why */
+};
+
+struct vm_outcome {
+	enum vm_end end;
+	int status;
+	char text[4096];
+	struct console console;
+};
+
+/**
+ * Run a guest to its end.
+ * @return 0 with the outcome filled in, or -1 after a message when QEMU could not be started.
+ */
+int vm_run(const struct vm_config *config, const struct vm_streams *streams,
+	   struct vm_outcome *outcome);
+
+/** Print to stderr how a guest ended, when it was not by its program's own exit. */
+void vm_explain(const struct vm_outcome *outcome);
+
+#endif
