@@ -31,7 +31,7 @@ extern "C" {
 
 /** What sysfs says of a PCI function; a snapshot, it does not follow later changes. */
 struct brg_device_info {
-	char bdf[16];		 /* "0000:00:04.0" */
+	char bdf[20];		 /* "0000:00:04.0"; a domain may have up to 8 digits */
 	uint16_t vendor, device; /* PCI identifiers */
 	uint16_t subvendor, subdevice;
 	uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
@@ -67,10 +67,13 @@ BRG_API
 int brg_device_group_members(const struct brg_device_info *info, struct brg_device_info **list);
 
 /**
- * Whether the kernel uses a block device of this function: a mounted file system, swap, or a
- * holder such as device-mapper or md, partitions included.
+ * Whether somebody would lose by the function changing its driver: a block device of it (or a
+ * partition) is mounted, swap space, part of a device-mapper or md device or otherwise opened
+ * exclusively; a network interface of it is up; or a process has it open through VFIO.
  *
- * @param what  set to a sentence's rest, as "/dev/nvme0n1p2 is mounted on /home"; may be NULL.
+ * What only another mount namespace or container uses is seen by root alone.
+ *
+ * @param what  set to the reason, as "/dev/nvme0n1p2 is mounted on /home"; may be NULL.
  * @return 0 when it is free, -EBUSY when it is in use, another negative errno on failure.
  */
 BRG_API
@@ -80,10 +83,9 @@ int brg_device_in_use(const struct brg_device_info *info, char *what, size_t siz
  * Give the function to a driver through driver_override, unbinding the present one first.
  * A function already bound to that driver is left as it is.
  *
- * Nothing is changed when the call is refused: -EBUSY (a block device of it is in use, see
- * brg_device_in_use()), -ENOENT (no such driver; the sentence names the module to load), -EPERM
- * (not root), -ENODEV, -EINVAL. When the new driver refuses the device, the old one is bound again
- * and the call returns -EIO.
+ * Nothing is changed when the call is refused: -EBUSY (in use, see brg_device_in_use()), -ENOENT
+ * (no such driver; the sentence names the module to load), -EPERM (not root), -ENODEV, -EINVAL.
+ * When the new driver refuses the device, the old one is bound again and the call returns -EIO.
  *
  * @param driver  "vfio-pci" for use by Barrage; NULL: whatever driver the kernel prefers.
  */
