@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Facts of the host, for results and for the doctor. */
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "process.h"
+#include "text.h"
+
+char *host_machine(void)
+{
+	FILE *in = fopen("/proc/cpuinfo", "re");
+	char *line = NULL, *name = NULL;
+	size_t size = 0;
+
+	while (in && !name && getline(&line, &size, in) > 0)
+		if (sscanf(line, "model name : %m[^\n]", &name) != 1)
+			name = NULL;
+	if (in)
+		fclose(in);
+	free(line);
+	return name ? name : format("unknown");
+}
+
+unsigned int host_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned int)CPU_COUNT(&set) : 1;
+}
+
+char *host_qemu(void)
+{
+	char *const argv[] = {"qemu-system-x86_64", "--version", NULL};
+	char *text = process_output(argv), *version = NULL;
+
+	if (text && sscanf(text, "QEMU emulator version %m[0-9.]", &version) != 1)
+		version = NULL;
+	free(text);
+	return version;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef LAB_HOST_H
+#define LAB_HOST_H
+
+/* What the machine that runs the lab is. Strings are freed by the caller. */
+
+/** The CPU's model name. */
+char *host_machine(void);
+
+/** CPUs this process may run on. */
+unsigned int host_cpus(void);
+
+/** QEMU's version, as "7.2.22"; NULL when there is no QEMU. */
+char *host_qemu(void);
+
+#endif
