@@ -453,7 +453,7 @@ void vm_explain(const struct vm_outcome *o)
 		return;
 	case VM_KERNEL_BUG:
 		warnx("kernel BUG at %s", o->console.bug_at);
-		break;
+		return;
 	case VM_PANIC:
 		warnx("the guest's kernel died: %s", o->console.panic);
 		break;

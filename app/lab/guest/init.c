@@ -56,21 +56,22 @@ static void say(const char *fmt, ...)
 		power_off();                             \
 	} while (0)
 
+/* The root is in memory already: /tmp and /run are folders of it, where the job may have files. */
 static void mount_all(void)
 {
 	static const struct {
 		const char *type, *where;
 	} mounts[] = {
-		{"proc", "/proc"},     {"sysfs", "/sys"},
-		{"devtmpfs", "/dev"},  {"devpts", "/dev/pts"},
-		{"tmpfs", "/dev/shm"}, {"tmpfs", "/run"},
-		{"tmpfs", "/tmp"},     {"hugetlbfs", "/dev/hugepages"},
+		{"proc", "/proc"},	{"sysfs", "/sys"},     {"devtmpfs", "/dev"},
+		{"devpts", "/dev/pts"}, {"tmpfs", "/dev/shm"}, {"hugetlbfs", "/dev/hugepages"},
 	};
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		mkdir(mounts[i].where, 0755);
 		mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL);
 	}
+	mkdir("/tmp", 0755);
+	mkdir("/run", 0755);
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");

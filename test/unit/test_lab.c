@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The lab's parts that run nothing: console recogniser, splicing, and what arms come down to. */
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arms.h"
+#include "console.h"
+#include "splice.h"
+
+/* A console text captured from a guest, in test/unit/data. */
+static char *captured(const char *name)
+{
+	char path[512], *text = NULL;
+	size_t size = 0;
+	FILE *in;
+
+	snprintf(path, sizeof(path), TEST_DATA "/%s", name);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	assert_true(getdelim(&text, &size, '\0', in) > 0);
+	fclose(in);
+	return text;
+}
+
+/* Whatever the pieces in which the text arrives, the same is recognised. */
+static void feed_in_pieces(struct console *c, const char *text, size_t piece)
+{
+	size_t len = strlen(text);
+
+	memset(c, 0, sizeof(*c));
+	for (size_t at = 0; at < len; at += piece)
+		console_feed(c, text + at, len - at < piece ? len - at : piece);
+}
+
+static void console_kernel_bug(void **state)
+{
+	char *text = captured("kernel-bug.txt");
+	struct console c;
+
+	for (size_t piece = 1; piece < 200; piece++) {
+		feed_in_pieces(&c, text, piece);
+		assert_string_equal(c.bug_at, "mm/memory.c:2402");
+		assert_string_equal(c.panic, "Fatal exception");
+		assert_int_equal(c.nlines, 52);
+	}
+	free(text);
+}
+
+static void console_panic(void **state)
+{
+	char *text = captured("panic.txt");
+	struct console c;
+
+	feed_in_pieces(&c, text, 7);
+	assert_string_equal(c.bug_at, "");
+	assert_string_equal(c.panic, "sysrq triggered crash");
+	free(text);
+}
+
+static void console_calm(void **state)
+{
+	static const char text[] = "[    1.2] VFIO - User Level meta-driver version: 0.3\r\n"
+				   "[    1.3] a debug message about BUGs and panics\r\n"
+				   "an unfinished line: kernel BUG at nowhere.c:1";
+	struct console c;
+
+	feed_in_pieces(&c, text, 10);
+	assert_string_equal(c.bug_at, "");
+	assert_string_equal(c.panic, "");
+	assert_int_equal(c.nlines, 2);
+	assert_string_equal(c.tail[0], "[    1.2] VFIO - User Level meta-driver version: 0.3");
+}
+
+static void console_long_line(void **state)
+{
+	struct console c = {0};
+
+	for (int i = 0; i < 100000; i++)
+		console_feed(&c, "x", 1);
+	console_feed(&c, "\n[ 9.9] kernel BUG at mm/memory.c:1!\n", 37);
+	assert_int_equal(c.nlines, 2);
+	assert_string_equal(c.bug_at, "mm/memory.c:1");
+}
+
+static const char kernel_source[] = "int used(void);\n"
+				    "\n"
+				    "static int fault(int a)\n"
+				    "{\n"
+				    "	return a;\n"
+				    "}\n"
+				    "\n"
+				    "static int other_fault(int a)\n"
+				    "{\n"
+				    "	return fault(a);\n"
+				    "}\n";
+
+static void splice_replaces(void **state)
+{
+	char *text = splice(kernel_source, "/*\n * Replaces: fault\n */\n", "h.c");
+
+	assert_non_null(text);
+	assert_string_equal(text, "int used(void);\n"
+				  "\n"
+				  "#include \"h.c\"\n"
+				  "\n"
+				  "static int other_fault(int a)\n"
+				  "{\n"
+				  "	return fault(a);\n"
+				  "}\n");
+	free(text);
+}
+
+static void splice_replaces_two(void **state)
+{
+	char *text = splice(kernel_source, " * Replaces: fault other_fault\n", "h.c");
+
+	assert_non_null(text);
+	assert_string_equal(text, "int used(void);\n\n\n#include \"h.c\"\n");
+	free(text);
+}
+
+static void splice_refuses(void **state)
+{
+	/* used() is declared, but not defined. */
+	assert_null(splice(kernel_source, " * Replaces: used\n", "h.c"));
+	assert_null(splice(kernel_source, " * Replaces: missing\n", "h.c"));
+	assert_null(splice(kernel_source, "/* no such line */\n", "h.c"));
+}
+
+static void feed_arm(struct arm *arm, const char *line)
+{
+	json_t *record = json_loads(line, 0, NULL);
+
+	assert_non_null(record);
+	assert_true(arm_take(arm, record));
+	json_decref(record);
+}
+
+static struct arm shared_arm(const char *handler)
+{
+	return (struct arm){.handler = handler,
+			    .kernel = "6.1",
+			    .sharing = SHARED,
+			    .lcores = 2,
+			    .left = 3,
+			    .bar = -1,
+			    .iops = -1};
+}
+
+#define SHARED_FAULT "{\"benchmark\":\"first_fault\",\"sharing\":\"shared\",\"lcores\":2,"
+
+static void arm_takes_trials(void **state)
+{
+	struct arm arm = shared_arm("fixed");
+	json_t *other = json_loads("{\"benchmark\":\"first_fault\",\"sharing\":\"single\","
+				   "\"lcores\":1,\"bar\":0,\"bar_bytes\":1,\"trial\":0,\"ns\":[1],"
+				   "\"window_ns\":1}",
+				   0, NULL);
+
+	assert_false(arm_take(&arm, other));
+	json_decref(other);
+	feed_arm(&arm, SHARED_FAULT "\"begin\":true}");
+	assert_int_equal(arm.survived, 0);
+	feed_arm(&arm, SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,\"ns\":[30,10],"
+				    "\"window_ns\":40}");
+	feed_arm(&arm, SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":1,\"ns\":[20,40],"
+				    "\"window_ns\":60}");
+	feed_arm(&arm, "{\"benchmark\":\"nvme_io\",\"sharing\":\"shared\",\"lcores\":2,"
+		       "\"queue_depth\":32,\"block_size\":4096,\"ios\":500,\"seconds\":0.5}");
+	assert_int_equal(arm.survived, 2);
+	assert_int_equal(arm.left, 1);
+	assert_int_equal(arm.nns, 4);
+	assert_true(arm.iops == 1000);
+	assert_true(arm.io_done);
+	arm_free(&arm);
+}
+
+static void quantiles(void **state)
+{
+	const uint64_t ns[] = {10, 20, 30, 40};
+
+	assert_int_equal(arm_quantile(ns, 4, 0), 10);
+	assert_int_equal(arm_quantile(ns, 4, 0.25), 10);
+	assert_int_equal(arm_quantile(ns, 4, 0.5), 20);
+	assert_int_equal(arm_quantile(ns, 4, 0.51), 30);
+	assert_int_equal(arm_quantile(ns, 4, 0.99), 40);
+	assert_int_equal(arm_quantile(ns, 1, 0.99), 10);
+}
+
+/* What was not measured is null, and never 0. */
+static void json_of_arms(void **state)
+{
+	struct arm arms[2] = {shared_arm("unfixed"), shared_arm("fixed")};
+	json_t *list, *bad, *good;
+
+	arms[0].kernel_bugs = 3;
+	strcpy(arms[0].bug_at, "mm/memory.c:2402");
+	feed_arm(&arms[1], SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,"
+					"\"ns\":[3000,1000],\"window_ns\":4000}");
+	list = arms_to_json(arms, 2);
+	assert_int_equal(json_array_size(list), 2);
+	bad = json_array_get(list, 0);
+	good = json_array_get(list, 1);
+
+	assert_int_equal(json_object_size(bad), 14);
+	assert_string_equal(json_string_value(json_object_get(bad, "handler")), "unfixed");
+	assert_string_equal(json_string_value(json_object_get(bad, "sharing")), "shared");
+	assert_int_equal(json_integer_value(json_object_get(bad, "trials")), 3);
+	assert_int_equal(json_integer_value(json_object_get(bad, "survived")), 0);
+	assert_int_equal(json_integer_value(json_object_get(bad, "kernel_bugs")), 3);
+	assert_string_equal(json_string_value(json_object_get(bad, "bug_at")), "mm/memory.c:2402");
+	assert_true(json_is_null(json_object_get(bad, "first_fault_ns")));
+	assert_true(json_is_null(json_object_get(bad, "faults_per_s")));
+	assert_true(json_is_null(json_object_get(bad, "iops")));
+	assert_true(json_is_null(json_object_get(bad, "bar_bytes")));
+
+	assert_true(json_is_null(json_object_get(good, "bug_at")));
+	assert_int_equal(json_integer_value(json_object_get(good, "bar_bytes")), 16384);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(good, "first_fault_ns"), "max")),
+		3000);
+	/* Two faults in 4 us. */
+	assert_true(json_real_value(json_object_get(good, "faults_per_s")) == 500000);
+	json_decref(list);
+	arm_free(&arms[1]);
+}
+
+static void table_of_arms(void **state)
+{
+	struct arm arms[2] = {shared_arm("unfixed"), shared_arm("fixed")};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	arms[0].kernel_bugs = 3;
+	feed_arm(&arms[1], SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,"
+					"\"ns\":[3000,1000],\"window_ns\":4000}");
+	arms_print(arms, 2, out);
+	fclose(out);
+	assert_string_equal(
+		text,
+		"handler  who maps           survived  kernel BUGs  hangs  min us  p50 us  p99 us  "
+		"max us  faults/s  IOPS\n"
+		"unfixed  2 lcores, one VMA    0 of 3            3      0       -       -       -  "
+		"     -         -     -\n"
+		"fixed    2 lcores, one VMA    1 of 1            0      0     1.0     1.0     3.0  "
+		"   3.0    500000     -\n");
+	free(text);
+	arm_free(&arms[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(console_kernel_bug), cmocka_unit_test(console_panic),
+		cmocka_unit_test(console_calm),	      cmocka_unit_test(console_long_line),
+		cmocka_unit_test(splice_replaces),    cmocka_unit_test(splice_replaces_two),
+		cmocka_unit_test(splice_refuses),     cmocka_unit_test(arm_takes_trials),
+		cmocka_unit_test(quantiles),	      cmocka_unit_test(json_of_arms),
+		cmocka_unit_test(table_of_arms),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
