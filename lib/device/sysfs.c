@@ -77,7 +77,7 @@ int brg_sysfs_write(const char *text, const char *fmt, ...)
 	join(path, sizeof(path), fmt, ap);
 	va_end(ap);
 
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	len = write(fd, text, strlen(text));
