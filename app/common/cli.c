@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Find the sub-command, or say which there are. */
 
+#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ int cli_main(const struct cli *cli, int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	argp_err_exit_status = CLI_USAGE;
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		usage(cli, stdout);
 		return EXIT_SUCCESS;
@@ -45,5 +47,5 @@ int cli_main(const struct cli *cli, int argc, char **argv)
 	for (const struct cli_command *c = cli->commands; c->name; c++)
 		fprintf(stderr, " %s", c->name);
 	fprintf(stderr, "\n");
-	return 2;
+	return CLI_USAGE;
 }

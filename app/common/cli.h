@@ -4,6 +4,9 @@
 
 /* Programs made of sub-commands: `program command [options]`. */
 
+/* Exit status of a wrong command line, argp's mistakes included. */
+#define CLI_USAGE 2
+
 struct cli_command {
 	const char *name;
 	const char *summary; /* one line for the program's --help */

@@ -15,6 +15,7 @@
 
 #include "accel.h"
 #include "arms.h"
+#include "cli.h"
 #include "commands.h"
 #include "guest.h"
 #include "guest/job.h"
@@ -405,7 +406,7 @@ int cmd_compare(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
 	if (!handler_find(c.before) || !handler_find(c.after))
-		return 2;
+		return CLI_USAGE;
 	if (!c.bench)
 		c.bench = bench = find_bench();
 	ok = open_raw(&c) && run_handler(&c, c.before, c.arms, &c.releases[0]) &&

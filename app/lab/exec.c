@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "accel.h"
+#include "cli.h"
 #include "commands.h"
 #include "guest.h"
 #include "text.h"
@@ -71,7 +72,7 @@ static void append(const char *option, char **list, char *value)
 			return;
 		}
 	}
-	errx(2, "%s: %d at most", option, MOST);
+	errx(CLI_USAGE, "%s: %d at most", option, MOST);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -191,7 +192,7 @@ static void prepare_shell(struct exec_options *o, struct guest_job *job)
 	struct termios raw;
 
 	if (tcgetattr(STDIN_FILENO, &saved) < 0)
-		errx(2, "--shell needs a terminal");
+		errx(CLI_USAGE, "--shell needs a terminal");
 	ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
 	job->argv = shell;
 	job->rows = size.ws_row;
@@ -246,7 +247,7 @@ int cmd_exec(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
 	if (o.handler && !(handler = handler_find(o.handler)))
-		return 2;
+		return CLI_USAGE;
 	if (guest_prepare(&guest, handler, o.kernel, o.modules) == 0) {
 		job = (struct guest_job){
 			.argv = o.argv,

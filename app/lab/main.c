@@ -17,7 +17,8 @@ unsigned int number_option(const char *option, const char *text, unsigned int le
 	errno = 0;
 	value = strtoul(text, &end, 10);
 	if (errno || end == text || *end || *text == '-' || value < least || value > most)
-		errx(2, "%s %s: it takes a number from %u to %u", option, text, least, most);
+		errx(CLI_USAGE, "%s %s: it takes a number from %u to %u", option, text, least,
+		     most);
 	return (unsigned int)value;
 }
 

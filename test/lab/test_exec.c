@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* barrage-lab exec as its user sees it: what goes in, what comes out, how it ends. */
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* Run a shell command, where $LAB is the program under test; its output, stderr too, goes to @p
+ * out. Returns the status. */
+static int run(char *out, size_t size, const char *command)
+{
+	FILE *pipe = popen(command, "r");
+	size_t len = 0, got;
+	char rest[4096];
+	int status;
+
+	assert_non_null(pipe);
+	while (len < size - 1 && (got = fread(out + len, 1, size - 1 - len, pipe)) > 0)
+		len += got;
+	out[len] = '\0';
+	while (fread(rest, 1, sizeof(rest), pipe) > 0)
+		continue; /* let it end by itself */
+	status = pclose(pipe);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+#define assert_says(out, words)                                             \
+	do {                                                                \
+		if (!strstr(out, words))                                    \
+			fail_msg("\"%s\" does not say \"%s\"", out, words); \
+	} while (0)
+
+static void passes_everything_through(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(run(out, sizeof(out),
+			     "echo from stdin | $LAB exec -e COLOUR=red -w cat -- bash -c "
+			     "'cat; echo to stderr >&2; echo $COLOUR $0 $1; exit 42' a 'b c' 2>&1"),
+			 42);
+	assert_says(out, "from stdin\n");
+	assert_says(out, "to stderr\n");
+	assert_says(out, "red a b c\n");
+}
+
+static void is_such_a_machine(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(run(out, sizeof(out),
+			     "$LAB exec --lcores 3 --memory 768 -w readlink -w cat -- bash -c '"
+			     "readlink /sys/bus/pci/devices/$BARRAGE_BDF/driver;"
+			     "readlink /sys/bus/pci/devices/$BARRAGE_BDF/iommu_group;"
+			     "cat /sys/devices/system/cpu/online /proc/sys/vm/nr_hugepages;"
+			     "cat /sys/bus/pci/devices/$BARRAGE_BDF/class' 2>&1"),
+			 0);
+	assert_says(out, "/vfio-pci\n");
+	assert_says(out, "/iommu_groups/");
+	assert_says(out, "0-2\n96\n0x010802\n");
+}
+
+static void binary_data_survives(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(run(out, sizeof(out),
+			     "f=$(mktemp) && head -c 3000000 /dev/urandom > $f &&"
+			     "$LAB exec -- cat < $f | cmp - $f; s=$?; rm $f; exit $s"),
+			 0);
+}
+
+static void keeps_a_disk(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(
+		run(out, sizeof(out),
+		    "f=$(mktemp) && truncate -s 4M $f &&"
+		    "$LAB exec -d $f --keep-driver -w dd -- bash -c "
+		    "'echo kept | dd of=/dev/nvme0n1 bs=512 seek=1 conv=sync,fsync' 2>&1 &&"
+		    "tail -c +513 $f | head -c 5; rm $f"),
+		0);
+	assert_says(out, "kept\n");
+}
+
+static void reports_a_signal(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(run(out, sizeof(out), "$LAB exec -- sh -c 'kill -ABRT $$' 2>&1"), 128 + 6);
+	assert_says(out, "ended by signal 6");
+}
+
+static void stops_a_hang(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(
+		run(out, sizeof(out), "$LAB exec --timeout 10 -w sleep -- sleep 1000 2>&1"), 125);
+	assert_says(out, "the guest hung and was stopped");
+}
+
+static void reports_a_dead_kernel(void **state)
+{
+	char out[8192];
+
+	assert_int_equal(run(out, sizeof(out),
+			     "$LAB exec -- bash -c 'echo 1 > /proc/sys/kernel/sysrq;"
+			     "echo c > /proc/sysrq-trigger' 2>&1"),
+			 125);
+	assert_says(out, "the guest's kernel died: sysrq triggered crash");
+}
+
+static void refuses_nonsense(void **state)
+{
+	static const struct {
+		const char *command;
+		int status;
+		const char *words;
+	} cases[] = {
+		{"$LAB exec 2>&1", 2, "which program?"},
+		{"$LAB exec -- no-such-program 2>&1", 125, "no program \"no-such-program\""},
+		{"$LAB exec -- ./no/such 2>&1", 125, "No such file"},
+		{"$LAB exec -- /etc/passwd 2>&1", 125, "is no program for this machine"},
+		{"$LAB exec --lcores 0 -- true 2>&1", 2, "--lcores 0: it takes a number from 1"},
+		{"$LAB exec --memory x -- true 2>&1", 2, "--memory x: it takes a number from 256"},
+		{"$LAB exec --handler none -- true 2>&1", 2, "no handler \"none\""},
+		{"$LAB exec --disk /nowhere -- true 2>&1", 125, "--disk /nowhere"},
+		{"$LAB exec --kernel /vmlinuz -- true 2>&1", 2, "go together"},
+		{"$LAB exec --kernel /nowhere --modules / -- true 2>&1", 125, "takes a bzImage"},
+		{"$LAB exec --file /nowhere -- true 2>&1", 125, "/nowhere"},
+		{"$LAB nonsense 2>&1", 2, "no command \"nonsense\"; there are: compare exec"},
+		{"$LAB 2>&1", 2, "which command?"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char out[8192];
+		int status = run(out, sizeof(out), cases[i].command);
+
+		if (status != cases[i].status)
+			fail_msg("%s: status %d, not %d: %s", cases[i].command, status,
+				 cases[i].status, out);
+		assert_says(out, cases[i].words);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passes_everything_through), cmocka_unit_test(is_such_a_machine),
+		cmocka_unit_test(binary_data_survives),	     cmocka_unit_test(keeps_a_disk),
+		cmocka_unit_test(reports_a_signal),	     cmocka_unit_test(stops_a_hang),
+		cmocka_unit_test(reports_a_dead_kernel),     cmocka_unit_test(refuses_nonsense),
+	};
+
+	if (argc != 2 || setenv("LAB", argv[1], 1) < 0) {
+		fprintf(stderr, "usage: test_exec PATH-OF-BARRAGE-LAB\n");
+		return 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
