@@ -68,17 +68,17 @@ struct brg_nvme_opts {
 };
 
 /**
- * Bring the controller of an open device to ready: map BAR 0, attach EAL's memory for DMA, enable
- * bus mastering, reset, set up the admin queue, enable, identify the controller, ask for queues.
- * EAL must be up.
+ * Bring the controller of an open device to ready: map BAR 0, attach EAL's memory for DMA, reset,
+ * enable bus mastering, set up the admin queue, enable, identify the controller, ask for queues.
+ * EAL must be up. Interrupts are masked: connect MSI-X vectors afterwards, if at all.
  *
- * Waits no longer than CAP.TO says (3.1.3.1). The device stays the caller's.
+ * Waits no longer than CAP.TO or CRTO say (3.1.3). The device stays the caller's.
  *
  * @return 0; -ETIMEDOUT (never became ready, or an admin command did not complete), -ENODEV
- *         (registers read all-ones: the device is gone or its memory decode is off), -EIO
- *         (CSTS.CFS set, or a command failed: the sentence has the status), -ENOTSUP (no NVM
- *         command set, or a memory page size the host lacks), -ENOMEM, and what brg_bar_map() and
- *         brg_dma_attach() return. Nothing stays behind on failure.
+ *         (registers read all-ones: the device is gone), -EIO (CSTS.CFS set), -ENOTSUP (no NVM
+ *         command set, or a memory page size the host lacks), -EINVAL (the mapping asked for
+ *         leaves out registers), -ENOMEM, and what brg_bar_map(), brg_dma_attach() and
+ *         brg_nvme_admin() return. Nothing stays behind on failure.
  */
 BRG_API
 int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
@@ -118,15 +118,14 @@ struct brg_nvme_ns {
 };
 
 /**
- * Identify a namespace (CNS 00h). -ENOENT: not active; -ENOTSUP: its format carries metadata inside
- * the data, which read and write here do not handle. Serialised by the caller with other admin
- * calls.
+ * Identify a namespace (CNS 00h). -ENOENT: not active; -ENOTSUP: its format carries metadata, which
+ * read and write here do not handle. Serialised by the caller with other admin calls.
  */
 BRG_API
 int brg_nvme_ns_get(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvme_ns *ns);
 
 /**
- * Identifiers of the active namespaces (CNS 02h), ascending.
+ * Identifiers of the active namespaces (CNS 02h), ascending. Serialised as brg_nvme_ns_get().
  * @param max  elements @p nsids has room for.
  * @return how many were written, or a negative errno.
  */
@@ -134,13 +133,16 @@ BRG_API
 int brg_nvme_ns_list(struct brg_nvme_ctrl *ctrl, uint32_t *nsids, unsigned int max);
 
 /**
- * Run one admin command and wait for it.
+ * Run one admin command and wait for it. Not for commands that complete only when something
+ * happens, as Asynchronous Event Request: after a time-out every later admin command fails with
+ * -EIO until the controller is closed and opened again. Serialised by the caller.
  *
  * @param sqe   the command; cid and PRPs are filled in here.
  * @param data  a buffer in any memory (it is copied through DMA memory), or NULL.
  * @param len   its bytes, at most 4096. Direction follows bits 1:0 of the opcode (3.3.3.1).
- * @param cqe   set to the completion; may be NULL.
- * @return 0, -ETIMEDOUT, -ENODEV, or what brg_nvme_status_errno() makes of the status.
+ * @param cqe   set to the completion if there was one; may be NULL.
+ * @return 0, -ETIMEDOUT, -ENODEV (registers read all-ones), -EIO (CSTS.CFS set), -EINVAL (len), or
+ *         what brg_nvme_status_errno() makes of the status.
  */
 BRG_API
 int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
@@ -148,7 +150,8 @@ int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *d
 
 /** How to create a queue pair. A zeroed structure asks for the defaults. */
 struct brg_nvme_qpair_opts {
-	uint16_t depth;		   /* entries of each queue; 0: 256, cut to CAP.MQES; at least 2 */
+	uint16_t depth; /* entries of each queue, one more than the commands it can have in flight;
+			   at least 2, at most CAP.MQES; 0: 256, or CAP.MQES if that is less */
 	const struct brg_bar *bar; /* mapping whose doorbells it rings; NULL: the controller's.
 				      An lcore's own keeps it off a shared VMA. Must outlive it. */
 };
@@ -175,7 +178,7 @@ void brg_nvme_qpair_free(struct brg_nvme_qpair *qp);
 
 /**
  * Called by brg_nvme_poll() for each finished command, on the polling lcore. It may submit to the
- * same queue pair. @p cqe is valid during the call only.
+ * same queue pair, but not poll or free it. @p cqe is valid during the call only.
  */
 typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
 
@@ -183,10 +186,13 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
  * Read blocks into @p buf: memory EAL gave out or brg_dma_register() was told of, dword-aligned,
  * untouched until the callback. One doorbell write per call.
  *
- * @param lba     first logical block; @p nblocks: how many, 1 up to brg_nvme_max_transfer().
- * @return 0 when submitted: the callback comes once. -EAGAIN: queue full, poll first.
- *         -EINVAL: buffer not dword-aligned, nothing or too much to transfer, or beyond the end of
- *         the namespace. On failure the callback does not come.
+ * @param lba      first logical block.
+ * @param nblocks  how many: at least 1, at most brg_nvme_max_transfer() bytes of them.
+ * @param cb       not NULL.
+ * @return 0 when submitted: the callback comes once. -EAGAIN: queue full, poll first (part of
+ *         normal work: brg_errmsg() keeps what it had). -EINVAL: buffer not dword-aligned, nothing
+ *         or too much to transfer, or beyond the end of the namespace. -EIO: the queue pair takes
+ *         no more, see brg_nvme_poll(). On failure the callback does not come.
  */
 BRG_API
 int brg_nvme_read(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf, uint64_t lba,
@@ -204,11 +210,11 @@ int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_
 		   void *arg);
 
 /**
- * Call back what has finished.
+ * Call back what has finished. One doorbell write per call that finds something.
  *
  * @param max  most completions to take; 0: all there are.
  * @return how many were taken, or -EIO: the device completed a command that was not outstanding;
- *         the queue pair takes no more submissions.
+ *         the queue pair is of no more use but to be freed.
  */
 BRG_API
 int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max);

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A queue pair against a controller played by this file in plain memory: it fetches what the
+ * submission doorbell covers, and posts completions in whatever order and with whatever identifier
+ * a test wants. It never posts to a full completion queue, as no controller may.
+ */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brg_base.h"
+#include "prp.h"
+#include "queue.h"
+
+#define MAX_TRANSFER (128 * 1024u)
+
+/* The controller's side of the rings. */
+struct fake {
+	struct brg_nvme_qpair *qp;
+	struct brg_nvme_cqe *cq;
+	void *dma;
+	uint16_t depth;
+	uint32_t sq_doorbell, cq_doorbell;
+	uint32_t sq_head, cq_tail;
+	uint16_t phase;
+};
+
+static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
+
+static struct fake *fake_new(uint16_t depth)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+	size_t bytes = RTE_ALIGN_CEIL(brg_queue_bytes(depth), RTE_CACHE_LINE_SIZE);
+	size_t dma_bytes = brg_queue_dma_bytes(depth, MAX_TRANSFER);
+
+	assert_non_null(f);
+	f->qp = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
+	f->dma = aligned_alloc(BRG_PRP_PAGE, dma_bytes);
+	assert_non_null(f->qp);
+	assert_non_null(f->dma);
+	memset(f->qp, 0, bytes);
+	memset(f->dma, 0, dma_bytes);
+	brg_queue_init(f->qp, depth, f->dma, MAX_TRANSFER, &f->sq_doorbell, &f->cq_doorbell);
+	f->cq = (struct brg_nvme_cqe *)(uintptr_t)f->qp->cq;
+	f->depth = depth;
+	f->phase = 1;
+	return f;
+}
+
+static void fake_free(struct fake *f)
+{
+	free(f->dma);
+	free(f->qp);
+	free(f);
+}
+
+/* The next command that has been rung for; NULL when there is none. */
+static const struct brg_nvme_sqe *fetch(struct fake *f)
+{
+	const struct brg_nvme_sqe *sqe = &f->qp->sq[f->sq_head];
+
+	assert_in_range(f->sq_doorbell, 0, f->depth - 1);
+	if (f->sq_head == f->sq_doorbell)
+		return NULL;
+	f->sq_head = (f->sq_head + 1) % f->depth;
+	return sqe;
+}
+
+static bool cq_is_full(const struct fake *f)
+{
+	assert_in_range(f->cq_doorbell, 0, f->depth - 1);
+	return (f->cq_tail + 1) % f->depth == f->cq_doorbell;
+}
+
+static void post(struct fake *f, uint16_t cid, uint16_t status)
+{
+	assert_false(cq_is_full(f));
+	f->cq[f->cq_tail] = (struct brg_nvme_cqe){
+		.dw0 = cid * 3u,
+		.cid = cid,
+		.status = status << 1 | f->phase,
+	};
+	f->cq_tail = (f->cq_tail + 1) % f->depth;
+	if (!f->cq_tail)
+		f->phase ^= 1;
+}
+
+/* What a callback has seen. */
+struct call {
+	struct fake *f;
+	unsigned int count;
+	uint16_t cid, status;
+};
+
+static void on_done(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct call *call = arg;
+
+	call->count++;
+	call->cid = cqe->cid;
+	call->status = brg_nvme_status(cqe);
+}
+
+static int flush(struct fake *f, struct call *call)
+{
+	return brg_nvme_flush(f->qp, &ns, on_done, call);
+}
+
+static uint16_t submit_and_fetch(struct fake *f, struct call *call)
+{
+	const struct brg_nvme_sqe *sqe;
+
+	assert_int_equal(flush(f, call), 0);
+	sqe = fetch(f);
+	assert_non_null(sqe);
+	assert_int_equal(sqe->opcode, nvme_cmd_flush);
+	assert_int_equal(sqe->nsid, ns.nsid);
+	return sqe->cid;
+}
+
+/* Submit, complete and poll in bursts of random length, oldest command last, over many wraps. */
+static void wraps(uint16_t depth)
+{
+	struct fake *f = fake_new(depth);
+	struct call *calls = calloc(depth, sizeof(*calls));
+	uint16_t *cids = calloc(depth, sizeof(*cids));
+	unsigned int round, i;
+
+	assert_non_null(calls);
+	assert_non_null(cids);
+	srand(depth);
+	for (round = 0; round < 40u * depth; round++) {
+		unsigned int burst = 1 + (unsigned int)rand() % (depth - 1);
+
+		memset(calls, 0, depth * sizeof(*calls));
+		for (i = 0; i < burst; i++)
+			cids[i] = submit_and_fetch(f, &calls[i]);
+		assert_int_equal(brg_nvme_outstanding(f->qp), burst);
+		assert_null(fetch(f));
+		assert_int_equal(brg_nvme_poll(f->qp, 0), 0);
+		for (i = burst; i-- > 0;)
+			post(f, cids[i], i % 7);
+		assert_int_equal(brg_nvme_poll(f->qp, 0), burst);
+		for (i = 0; i < burst; i++) {
+			assert_int_equal(calls[i].count, 1);
+			assert_int_equal(calls[i].cid, cids[i]);
+			assert_int_equal(calls[i].status, i % 7);
+		}
+		assert_int_equal(f->cq_doorbell, f->cq_tail);
+		assert_int_equal(brg_nvme_outstanding(f->qp), 0);
+		assert_int_equal(brg_nvme_poll(f->qp, 0), 0);
+	}
+	free(cids);
+	free(calls);
+	fake_free(f);
+}
+
+static void wraps_and_phases(void **state)
+{
+	static const uint16_t depths[] = {2, 3, 4, 5, 16, 17, 31, 256};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(depths); i++)
+		wraps(depths[i]);
+}
+
+/* Some commands stay in flight for long, while others pass them by. */
+static void out_of_order(void **state)
+{
+	struct fake *f = fake_new(9);
+	struct call calls[8] = {0};
+	uint16_t cids[8];
+	unsigned int i, expected[8] = {0};
+
+	for (i = 0; i < 8; i++)
+		cids[i] = submit_and_fetch(f, &calls[i]);
+	srand(1);
+	for (i = 0; i < 5000; i++) {
+		unsigned int pick = (unsigned int)rand() % 8;
+
+		post(f, cids[pick], 0);
+		expected[pick]++;
+		assert_int_equal(brg_nvme_poll(f->qp, 0), 1);
+		assert_int_equal(calls[pick].count, expected[pick]);
+		cids[pick] = submit_and_fetch(f, &calls[pick]);
+		assert_int_equal(brg_nvme_outstanding(f->qp), 8);
+	}
+	for (i = 0; i < 8; i++)
+		assert_int_equal(calls[i].count, expected[i]);
+	fake_free(f);
+}
+
+static void full_is_eagain(void **state)
+{
+	struct fake *f = fake_new(4);
+	struct call call = {0};
+	uint16_t cid = submit_and_fetch(f, &call);
+	uint32_t rung;
+
+	submit_and_fetch(f, &call);
+	submit_and_fetch(f, &call);
+	rung = f->sq_doorbell;
+	assert_int_equal(flush(f, &call), -EAGAIN);
+	assert_int_equal(brg_nvme_read(f->qp, &ns, f->dma, 0, 1, on_done, &call), -EAGAIN);
+	assert_int_equal(f->sq_doorbell, rung);
+	post(f, cid, 0);
+	assert_int_equal(flush(f, &call), -EAGAIN); /* completed, but not yet polled */
+	assert_int_equal(brg_nvme_poll(f->qp, 0), 1);
+	submit_and_fetch(f, &call);
+	assert_int_equal(flush(f, &call), -EAGAIN);
+	fake_free(f);
+}
+
+static void poll_takes_no_more_than_max(void **state)
+{
+	struct fake *f = fake_new(8);
+	struct call call = {0};
+	unsigned int i;
+
+	for (i = 0; i < 7; i++)
+		post(f, submit_and_fetch(f, &call), 0);
+	assert_int_equal(brg_nvme_poll(f->qp, 1), 1);
+	assert_int_equal(f->cq_doorbell, 1);
+	assert_int_equal(brg_nvme_poll(f->qp, 3), 3);
+	assert_int_equal(f->cq_doorbell, 4);
+	assert_int_equal(call.count, 4);
+	assert_int_equal(brg_nvme_outstanding(f->qp), 3);
+	assert_int_equal(brg_nvme_poll(f->qp, 100), 3);
+	assert_int_equal(call.count, 7);
+	assert_int_equal(brg_nvme_poll(f->qp, 100), 0);
+	fake_free(f);
+}
+
+/* Submit from within the callback until enough; the ring has no room but what that one freed. */
+static void on_done_again(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct call *call = arg;
+	uint32_t acknowledged = call->f->cq_doorbell;
+
+	assert_int_equal(brg_nvme_outstanding(call->f->qp), call->f->depth - 2);
+	call->cid = cqe->cid;
+	if (++call->count > 1000)
+		return;
+	assert_int_equal(brg_nvme_flush(call->f->qp, &ns, on_done_again, call), 0);
+	assert_int_equal(flush(call->f, call), -EAGAIN);
+	/* The entry is ours until poll rings, and submitting did not change it. */
+	assert_int_equal(cqe->cid, call->cid);
+	assert_int_equal(call->f->cq_doorbell, acknowledged);
+}
+
+static void callback_may_submit(void **state)
+{
+	static const uint16_t depths[] = {2, 3, 8};
+	unsigned int i, k;
+
+	for (i = 0; i < RTE_DIM(depths); i++) {
+		struct fake *f = fake_new(depths[i]);
+		struct call call = {.f = f}, others = {0};
+		const struct brg_nvme_sqe *sqe;
+
+		for (k = 2; k < depths[i]; k++)
+			submit_and_fetch(f, &others);
+		assert_int_equal(brg_nvme_flush(f->qp, &ns, on_done_again, &call), 0);
+		while ((sqe = fetch(f))) {
+			post(f, sqe->cid, 0);
+			assert_int_equal(brg_nvme_poll(f->qp, 0), 1);
+		}
+		assert_int_equal(call.count, 1001);
+		assert_int_equal(others.count, 0);
+		fake_free(f);
+	}
+}
+
+/* With the stray completion next in the ring: an error, now and ever after, and nothing called. */
+static void assert_dead(struct fake *f, unsigned int outstanding)
+{
+	struct call call = {0};
+	uint32_t rung = f->sq_doorbell, acknowledged = f->cq_doorbell;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		assert_fails(brg_nvme_poll(f->qp, 0), EIO, "not in flight");
+		assert_fails(flush(f, &call), EIO, "takes no more commands");
+		assert_int_equal(brg_nvme_read(f->qp, &ns, f->dma, 0, 1, on_done, &call), -EIO);
+		assert_int_equal(brg_nvme_outstanding(f->qp), outstanding);
+	}
+	assert_int_equal(f->sq_doorbell, rung);
+	assert_int_equal(f->cq_doorbell, acknowledged);
+	assert_int_equal(call.count, 0);
+}
+
+static void stray_identifiers(void **state)
+{
+	/* One short of the depth there is a tracker that is never handed out. */
+	static const uint16_t cids[] = {3, 4, 5, 6, 7, 8, 255, 0x7fff, 0x8000, 0x8001, 0xffff};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(cids); i++) {
+		struct fake *f = fake_new(6);
+		struct call calls[3] = {0};
+		unsigned int k;
+
+		for (k = 0; k < 3; k++)
+			assert_int_not_equal(submit_and_fetch(f, &calls[k]), cids[i]);
+		post(f, cids[i], 0);
+		assert_dead(f, 3);
+		for (k = 0; k < 3; k++)
+			assert_int_equal(calls[k].count, 0);
+		fake_free(f);
+	}
+}
+
+static void completed_twice(void **state)
+{
+	struct fake *f = fake_new(6);
+	struct call call = {0}, other = {0};
+	uint16_t cid = submit_and_fetch(f, &call);
+
+	submit_and_fetch(f, &other);
+	post(f, cid, 0);
+	post(f, cid, 0);
+	post(f, cid, 0);
+	/* The good one is delivered and acknowledged first. */
+	assert_int_equal(brg_nvme_poll(f->qp, 0), 1);
+	assert_int_equal(f->cq_doorbell, 1);
+	assert_int_equal(call.count, 1);
+	assert_dead(f, 1);
+	assert_int_equal(call.count, 1);
+	assert_int_equal(other.count, 0);
+	fake_free(f);
+}
+
+static void nothing_submitted_yet(void **state)
+{
+	struct fake *f = fake_new(2);
+
+	assert_int_equal(brg_nvme_poll(f->qp, 0), 0);
+	post(f, 0, 0);
+	assert_dead(f, 0);
+	fake_free(f);
+}
+
+static void on_abort(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct call *call = arg;
+
+	on_done(arg, cqe);
+	if (call->status)
+		assert_int_equal(brg_nvme_flush(call->f->qp, &ns, on_abort, call), -EIO);
+}
+
+static void abort_calls_back(void **state)
+{
+	struct fake *f = fake_new(16);
+	struct call calls[15] = {0};
+	unsigned int i;
+
+	for (i = 0; i < 15; i++) {
+		calls[i].f = f;
+		assert_int_equal(brg_nvme_flush(f->qp, &ns, on_abort, &calls[i]), 0);
+	}
+	for (i = 0; i < 5; i++)
+		post(f, fetch(f)->cid, 0);
+	assert_int_equal(brg_nvme_poll(f->qp, 0), 5);
+	brg_queue_abort(f->qp);
+	for (i = 0; i < 15; i++) {
+		assert_int_equal(calls[i].count, 1);
+		assert_int_equal(calls[i].status, i < 5 ? 0 : NVME_SC_ABORT_QUEUE);
+	}
+	assert_int_equal(brg_nvme_outstanding(f->qp), 0);
+	brg_queue_abort(f->qp);
+	assert_int_equal(calls[14].count, 1);
+	fake_free(f);
+}
+
+static void commands_are_encoded(void **state)
+{
+	struct fake *f = fake_new(4);
+	struct brg_nvme_ns big = {.nsid = 7, .block_size = 4096, .blocks = UINT64_MAX};
+	uint64_t buf = (uintptr_t)f->dma + 8;
+	struct call call = {0};
+	const struct brg_nvme_sqe *sqe;
+
+	memset(f->qp->sq, 0xff, 4 * sizeof(*sqe)); /* leftovers must not get into a command */
+	assert_int_equal(
+		brg_nvme_read(f->qp, &big, (void *)buf, 0x123456789abcdef0, 3, on_done, &call), 0);
+	sqe = fetch(f);
+	assert_non_null(sqe);
+	assert_memory_equal(sqe,
+			    (&(struct brg_nvme_sqe){
+				    .opcode = nvme_cmd_read,
+				    .cid = sqe->cid,
+				    .nsid = 7,
+				    .prp1 = buf,
+				    .prp2 = sqe->prp2,
+				    .cdw10 = 0x9abcdef0,
+				    .cdw11 = 0x12345678,
+				    .cdw12 = 2,
+			    }),
+			    sizeof(*sqe));
+	assert_int_equal(((uint64_t *)sqe->prp2)[0], (uintptr_t)f->dma + 4096);
+	assert_int_equal(((uint64_t *)sqe->prp2)[2], (uintptr_t)f->dma + 3 * 4096);
+
+	assert_int_equal(brg_nvme_write(f->qp, &ns, f->dma, 999, 1, on_done, &call), 0);
+	sqe = fetch(f);
+	assert_non_null(sqe);
+	assert_memory_equal(sqe,
+			    (&(struct brg_nvme_sqe){
+				    .opcode = nvme_cmd_write,
+				    .cid = sqe->cid,
+				    .nsid = 1,
+				    .prp1 = (uintptr_t)f->dma,
+				    .cdw10 = 999,
+			    }),
+			    sizeof(*sqe));
+	fake_free(f);
+}
+
+static void bad_requests_are_refused(void **state)
+{
+	struct fake *f = fake_new(4);
+	struct call call = {0};
+	uint8_t *buf = f->dma;
+
+	assert_fails(brg_nvme_read(f->qp, &ns, buf + 1, 0, 1, on_done, &call), EINVAL, "dword");
+	assert_fails(brg_nvme_read(f->qp, &ns, buf + 2, 0, 1, on_done, &call), EINVAL, "dword");
+	assert_fails(brg_nvme_read(f->qp, &ns, buf, 0, 0, on_done, &call), EINVAL, "no blocks");
+	assert_fails(brg_nvme_read(f->qp, &ns, buf, 0, MAX_TRANSFER / 512 + 1, on_done, &call),
+		     EINVAL, "257 blocks of 512 bytes are more than the 131072");
+	assert_fails(brg_nvme_read(f->qp, &ns, buf, 0, UINT32_MAX, on_done, &call), EINVAL,
+		     "are more than");
+	assert_fails(brg_nvme_write(f->qp, &ns, buf, 1000, 1, on_done, &call), EINVAL,
+		     "blocks 1000 to 1000 are beyond the namespace's 1000");
+	assert_fails(brg_nvme_write(f->qp, &ns, buf, 999, 2, on_done, &call), EINVAL, "beyond");
+	assert_fails(brg_nvme_write(f->qp, &ns, buf, UINT64_MAX, 1, on_done, &call), EINVAL,
+		     "beyond");
+	assert_int_equal(f->sq_doorbell, 0);
+	assert_int_equal(brg_nvme_outstanding(f->qp), 0);
+	assert_int_equal(brg_nvme_read(f->qp, &ns, buf, 744, 256, on_done, &call), 0);
+	fake_free(f);
+}
+
+/* A list that crossed a page would have to say where it goes on. */
+static void lists_stay_in_their_pages(void **state)
+{
+	static const uint16_t depths[] = {2, 3, 255, 256, 1000};
+	unsigned int i, cid;
+	size_t max;
+
+	for (i = 0; i < RTE_DIM(depths); i++) {
+		for (max = 8192; max <= BRG_PRP_MAX_TRANSFER; max *= 2) {
+			size_t dma_bytes = brg_queue_dma_bytes(depths[i], max);
+			struct brg_nvme_qpair *qp = calloc(1, brg_queue_bytes(depths[i]) + 64);
+			struct brg_nvme_qpair *aligned = RTE_PTR_ALIGN_CEIL(qp, 64);
+			size_t list = max / 4096 * sizeof(uint64_t);
+			uint64_t dma = 0x100000000; /* never touched */
+			uint64_t end = (uintptr_t)&aligned->sq[0];
+
+			assert_non_null(qp);
+			brg_queue_init(aligned, depths[i], (void *)dma, max, NULL, NULL);
+			for (cid = 0; cid < depths[i] - 1u; cid++) {
+				uint64_t at = (uintptr_t)aligned->trackers[cid].list;
+
+				assert_true(at / 4096 == (at + list - 1) / 4096);
+				assert_true(at >= (uintptr_t)aligned->cq_end);
+				assert_true(at >= end);
+				end = at + list;
+				assert_true(end <= dma + dma_bytes);
+			}
+			free(qp);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wraps_and_phases),
+		cmocka_unit_test(out_of_order),
+		cmocka_unit_test(full_is_eagain),
+		cmocka_unit_test(poll_takes_no_more_than_max),
+		cmocka_unit_test(callback_may_submit),
+		cmocka_unit_test(stray_identifiers),
+		cmocka_unit_test(completed_twice),
+		cmocka_unit_test(nothing_submitted_yet),
+		cmocka_unit_test(abort_calls_back),
+		cmocka_unit_test(commands_are_encoded),
+		cmocka_unit_test(bad_requests_are_refused),
+		cmocka_unit_test(lists_stay_in_their_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
