@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Admin commands, one at a time: submitted, then polled for until done or the time is up. After a
+ * time-out nobody knows what memory the controller may still write to, so the queue takes no more
+ * commands, and all memory is kept until the controller is disabled.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base.h"
+#include "ctrl.h"
+#include "prp.h"
+
+static void on_completion(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct brg_nvme_ctrl *ctrl = arg;
+
+	ctrl->admin_cqe = *cqe;
+	ctrl->admin_done = true;
+}
+
+static int wait_for_completion(struct brg_nvme_ctrl *ctrl, uint8_t opcode)
+{
+	uint64_t deadline = brg_now_us() + ctrl->admin_timeout_ms * UINT64_C(1000);
+
+	for (;;) {
+		bool late = brg_now_us() > deadline; /* asked before the last look, not after */
+		int err = brg_nvme_poll(ctrl->admin, 0);
+
+		if (ctrl->admin_done)
+			return 0;
+		if (err >= 0)
+			err = brg_ctrl_check(ctrl);
+		if (err)
+			return err;
+		if (late)
+			return brg_fail(ETIMEDOUT,
+					"%s: admin command %#x not completed after %" PRIu32 " ms",
+					ctrl->bdf, opcode, ctrl->admin_timeout_ms);
+		brg_breathe();
+	}
+}
+
+static int failed_before(const struct brg_nvme_ctrl *ctrl)
+{
+	return brg_fail(EIO,
+			"%s: an earlier admin command was never completed; close the controller "
+			"and open it again",
+			ctrl->bdf);
+}
+
+int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
+		  struct brg_nvme_cqe *cqe)
+{
+	uint16_t status;
+	int err;
+
+	if (ctrl->failed)
+		return failed_before(ctrl);
+	ctrl->admin_done = false;
+	err = brg_queue_submit(ctrl->admin, sqe, on_completion, ctrl);
+	if (!err)
+		err = wait_for_completion(ctrl, sqe->opcode);
+	if (err) {
+		ctrl->failed = true;
+		return err;
+	}
+	if (cqe)
+		*cqe = ctrl->admin_cqe;
+	status = brg_nvme_status(&ctrl->admin_cqe);
+	err = brg_nvme_status_errno(status);
+	if (!err)
+		return 0;
+	return brg_fail(-err, "%s: admin command %#x failed: %s (status %#x)", ctrl->bdf,
+			sqe->opcode, brg_nvme_status_str(status), status);
+}
+
+int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
+		   struct brg_nvme_cqe *cqe)
+{
+	int err;
+
+	if (len > BRG_PRP_PAGE || (len && !data))
+		return brg_fail(EINVAL, "an admin command cannot carry %zu bytes at %p", len, data);
+	if (ctrl->failed) /* the page may still be in use */
+		return failed_before(ctrl);
+	sqe->prp1 = len ? (uintptr_t)ctrl->admin_page : 0;
+	sqe->prp2 = 0;
+	if (len && sqe->opcode & NVME_DATA_TFR_HOST_TO_CTRL)
+		memcpy(ctrl->admin_page, data, len);
+	else
+		memset(ctrl->admin_page, 0, BRG_PRP_PAGE);
+	err = brg_admin_run(ctrl, sqe, cqe);
+	if (!err && len && sqe->opcode & NVME_DATA_TFR_CTRL_TO_HOST)
+		memcpy(data, ctrl->admin_page, len);
+	return err;
+}
+
+int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,
+		       void *page)
+{
+	struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_identify,
+		.nsid = nsid,
+		.cdw10 = cns,
+	};
+
+	return brg_nvme_admin(ctrl, &sqe, page, NVME_IDENTIFY_DATA_SIZE, NULL);
+}
+
+int brg_admin_set_queues(struct brg_nvme_ctrl *ctrl, unsigned int wanted)
+{
+	uint32_t last = wanted - 1; /* 0's based, like the answer */
+	struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_set_features,
+		.cdw10 = NVME_FEAT_FID_NUM_QUEUES,
+		.cdw11 = last << 16 | last,
+	};
+	struct brg_nvme_cqe cqe;
+	unsigned int granted;
+	int err;
+
+	err = brg_nvme_admin(ctrl, &sqe, NULL, 0, &cqe);
+	if (err)
+		return err;
+	granted = RTE_MIN(cqe.dw0 & 0xffff, cqe.dw0 >> 16) + 1;
+	return RTE_MIN(granted, wanted);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BRG_CTRL_H
+#define BRG_CTRL_H
+
+/* The controller, shared by the files of this layer. */
+
+#include <stdbool.h>
+
+#include "queue.h"
+
+/* Doorbells: NVMe over PCIe Transport 1.0, 3.1.2. */
+#define BRG_REG_DOORBELLS 0x1000u
+
+struct brg_nvme_ctrl {
+	struct brg_device *dev;
+	struct brg_bar *bar;
+	const char *bdf;
+	uint64_t cap;
+	struct nvme_id_ctrl id;
+	size_t max_transfer;
+
+	/* ctrl.c and admin.c */
+	struct brg_nvme_qpair *admin;
+	void *admin_page; /* data of the one admin command in flight */
+	uint32_t admin_timeout_ms;
+	bool admin_done;
+	struct brg_nvme_cqe admin_cqe;
+	bool failed; /* an admin command never completed: nobody knows what the device still uses */
+
+	/* qpair.c: the I/O queue pairs by identifier, 1 to granted; element 0 is unused */
+	unsigned int granted;
+	struct brg_nvme_qpair **qpairs;
+};
+
+/** Microseconds of a clock that only goes forward. */
+uint64_t brg_now_us(void);
+
+/** Let the controller work for a moment. */
+void brg_breathe(void);
+
+/** -ENODEV, and the sentence for registers that read all-ones. */
+int brg_ctrl_gone(const struct brg_nvme_ctrl *ctrl);
+
+/** -ENODEV when the registers read all-ones, -EIO when CSTS.CFS is set, else 0. */
+int brg_ctrl_check(const struct brg_nvme_ctrl *ctrl);
+
+/** CC.EN = 0, and wait for CSTS.RDY = 0. */
+int brg_ctrl_disable(struct brg_nvme_ctrl *ctrl);
+
+/** Set up the admin queues in the disabled controller, CC.EN = 1, and wait for CSTS.RDY. */
+int brg_ctrl_enable(struct brg_nvme_ctrl *ctrl);
+
+/** CC.SHN = normal, and wait for CSTS.SHST. */
+int brg_ctrl_shutdown(struct brg_nvme_ctrl *ctrl);
+
+/** Run an admin command whose PRPs are set, and wait for it. Returns as brg_nvme_admin(). */
+int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
+		  struct brg_nvme_cqe *cqe);
+
+/** Identify (5.17): a page of data. */
+int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,
+		       void *page);
+
+/** Ask for I/O queue pairs (5.27, feature 07h); returns how many were granted. */
+int brg_admin_set_queues(struct brg_nvme_ctrl *ctrl, unsigned int wanted);
+
+/** Zeroed memory on the device's NUMA node if EAL has some there; NULL when it has none at all. */
+void *brg_ctrl_alloc(const struct brg_nvme_ctrl *ctrl, size_t bytes, unsigned int align);
+
+/** Allocate a queue pair, the admin queue (0) too, whose doorbells are rung through @p bar. */
+int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,
+		    uint16_t depth, size_t max_transfer, struct brg_nvme_qpair **qp);
+
+/** Give its memory back: the controller must not use it any more. NULL is allowed. */
+void brg_qpair_release(struct brg_nvme_qpair *qp);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * I/O queue pairs: their memory near the device, and the admin commands that create and delete
+ * them. Memory goes back only when the controller has said that it no longer uses it, or has been
+ * disabled.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <rte_malloc.h>
+
+#include "base.h"
+#include "ctrl.h"
+#include "prp.h"
+
+#define DEFAULT_DEPTH 256u
+
+/* Create I/O Completion and Submission Queue, command dword 11 (5.4, 5.5): the ring is physically
+ * (here: in IOVA) contiguous. No interrupts: they are polled. */
+#define QUEUE_CONTIGUOUS 1u
+
+void *brg_ctrl_alloc(const struct brg_nvme_ctrl *ctrl, size_t bytes, unsigned int align)
+{
+	int node = brg_device_get_info(ctrl->dev)->numa_node;
+	void *memory = rte_zmalloc_socket("barrage", bytes, align, node);
+
+	/* EAL may have no memory on that node: slower then, but it works. */
+	return memory ? memory : rte_zmalloc("barrage", bytes, align);
+}
+
+static volatile uint32_t *doorbell(const struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar,
+				   unsigned int index)
+{
+	uint64_t stride = UINT64_C(4) << NVME_CAP_DSTRD(ctrl->cap);
+
+	return brg_bar_ptr(bar, BRG_REG_DOORBELLS + index * stride, sizeof(uint32_t));
+}
+
+int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,
+		    uint16_t depth, size_t max_transfer, struct brg_nvme_qpair **qp)
+{
+	volatile uint32_t *sq_doorbell = doorbell(ctrl, bar, 2 * qid);
+	volatile uint32_t *cq_doorbell = doorbell(ctrl, bar, 2 * qid + 1);
+	size_t dma_bytes = brg_queue_dma_bytes(depth, max_transfer);
+	void *dma;
+
+	if (!sq_doorbell || !cq_doorbell)
+		return brg_fail(
+			EINVAL,
+			"%s: the doorbells of queue pair %u are not in the mapping of BAR 0, "
+			"which has bytes %#" PRIx64 " to %#" PRIx64,
+			ctrl->bdf, qid, bar->offset, bar->offset + bar->length - 1);
+	*qp = brg_ctrl_alloc(ctrl, brg_queue_bytes(depth), RTE_CACHE_LINE_SIZE);
+	dma = brg_ctrl_alloc(ctrl, dma_bytes, BRG_PRP_PAGE);
+	if (!*qp || !dma) {
+		rte_free(*qp);
+		rte_free(dma);
+		return brg_fail(ENOMEM,
+				"%s: EAL has no %zu KiB left for the rings of a queue pair of "
+				"depth %u",
+				ctrl->bdf, dma_bytes / 1024, depth);
+	}
+	brg_queue_init(*qp, depth, dma, max_transfer, sq_doorbell, cq_doorbell);
+	(*qp)->ctrl = ctrl;
+	(*qp)->qid = qid;
+	return 0;
+}
+
+void brg_qpair_release(struct brg_nvme_qpair *qp)
+{
+	if (!qp)
+		return;
+	if (qp->qid)
+		qp->ctrl->qpairs[qp->qid] = NULL;
+	rte_free(qp->dma);
+	rte_free(qp);
+}
+
+static int create_cq(const struct brg_nvme_qpair *qp)
+{
+	const struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_create_cq,
+		.prp1 = (uintptr_t)qp->cq,
+		.cdw10 = (qp->depth - 1) << 16 | qp->qid,
+		.cdw11 = QUEUE_CONTIGUOUS,
+	};
+
+	return brg_admin_run(qp->ctrl, &sqe, NULL);
+}
+
+static int create_sq(const struct brg_nvme_qpair *qp)
+{
+	const struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_create_sq,
+		.prp1 = (uintptr_t)qp->sq,
+		.cdw10 = (qp->depth - 1) << 16 | qp->qid,
+		.cdw11 = (uint32_t)qp->qid << 16 | QUEUE_CONTIGUOUS, /* its completion queue */
+	};
+
+	return brg_admin_run(qp->ctrl, &sqe, NULL);
+}
+
+static int delete_queue(const struct brg_nvme_qpair *qp, enum nvme_admin_opcode opcode)
+{
+	const struct brg_nvme_sqe sqe = {.opcode = opcode, .cdw10 = qp->qid};
+
+	return brg_admin_run(qp->ctrl, &sqe, NULL);
+}
+
+static int create_rings(const struct brg_nvme_qpair *qp)
+{
+	int err = create_cq(qp);
+
+	if (err)
+		return err;
+	err = create_sq(qp);
+	if (err && !qp->ctrl->failed)
+		delete_queue(qp, nvme_admin_delete_cq);
+	return err;
+}
+
+static uint16_t free_qid(const struct brg_nvme_ctrl *ctrl)
+{
+	unsigned int qid;
+
+	for (qid = 1; qid <= ctrl->granted; qid++)
+		if (!ctrl->qpairs[qid])
+			return qid;
+	return 0;
+}
+
+int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
+			  struct brg_nvme_qpair **out)
+{
+	unsigned int max_depth = RTE_MIN(NVME_CAP_MQES(ctrl->cap) + 1, UINT64_C(65535));
+	const struct brg_bar *bar = opts && opts->bar ? opts->bar : ctrl->bar;
+	unsigned int depth = opts ? opts->depth : 0;
+	uint16_t qid = free_qid(ctrl);
+	struct brg_nvme_qpair *qp;
+	int err;
+
+	if (!depth)
+		depth = RTE_MIN(DEFAULT_DEPTH, max_depth);
+	if (depth < 2 || depth > max_depth)
+		return brg_fail(EINVAL, "%s: depth %u is not within 2 to %u", ctrl->bdf, depth,
+				max_depth);
+	if (bar->dev != ctrl->dev || bar->index)
+		return brg_fail(EINVAL, "%s: the mapping is not of this device's BAR 0", ctrl->bdf);
+	if (!qid)
+		return brg_fail(ENOSPC,
+				"%s: all %u queue pairs that the controller granted are in use",
+				ctrl->bdf, ctrl->granted);
+	err = brg_qpair_alloc(ctrl, bar, qid, depth, ctrl->max_transfer, &qp);
+	if (err)
+		return err;
+	ctrl->qpairs[qid] = qp;
+	err = create_rings(qp);
+	if (err) {
+		if (!ctrl->failed) /* else the controller may yet use the rings */
+			brg_qpair_release(qp);
+		return err;
+	}
+	*out = qp;
+	return 0;
+}
+
+void brg_nvme_qpair_free(struct brg_nvme_qpair *qp)
+{
+	int err;
+
+	if (!qp)
+		return;
+	err = delete_queue(qp, nvme_admin_delete_sq);
+	if (!err)
+		err = delete_queue(qp, nvme_admin_delete_cq);
+	brg_queue_abort(qp);
+	if (!err)
+		brg_qpair_release(qp);
+	else
+		BRG_LOG(WARNING, "%s: queue pair %u is kept until the controller is closed: %s",
+			qp->ctrl->bdf, qp->qid, brg_errmsg());
+}
