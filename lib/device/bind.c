@@ -81,23 +81,25 @@ static int probe(const struct brg_device_info *info, char *driver, size_t size)
 }
 
 /* Put back what was before: the override, and the driver that the function had. */
-static const char *restore(const struct brg_device_info *info, const char *override)
+static void restore(const struct brg_device_info *info, const char *override, char *now,
+		    size_t size)
 {
-	char driver[32];
+	char driver[32] = "";
 
 	/* Whatever else would match now, only the old driver is to have it. */
 	write_override(info, info->driver);
 	if (info->driver[0])
 		probe(info, driver, sizeof(driver));
 	write_override(info, override);
-	if (!info->driver[0])
-		return "it has no driver, as before";
-	return strcmp(driver, info->driver) ? "it has no driver now" : "it is back with the old";
+	if (driver[0])
+		snprintf(now, size, "it is back with %s", driver);
+	else
+		snprintf(now, size, "it has no driver now");
 }
 
 static int move_to(const struct brg_device_info *info, const char *driver, const char *override)
 {
-	const char *now;
+	char now[64];
 	char got[32];
 	int rc;
 
@@ -114,7 +116,7 @@ static int move_to(const struct brg_device_info *info, const char *driver, const
 	if (!rc && (!driver[0] || !strcmp(got, driver)))
 		return 0;
 
-	now = restore(info, override);
+	restore(info, override, now, sizeof(now));
 	if (!driver[0])
 		return brg_fail(EIO, "no driver of the kernel wants %s; %s", info->bdf, now);
 	if (info->iommu_group < 0 && strstr(driver, "vfio"))
