@@ -72,6 +72,8 @@ static void mount_all(void)
 	}
 	mkdir("/tmp", 0755);
 	mkdir("/run", 0755);
+	mkdir("/var", 0755);
+	symlink("/run", "/var/run"); /* where EAL keeps its files */
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
