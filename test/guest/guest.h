@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef GUEST_TEST_H
+#define GUEST_TEST_H
+
+/* What programs that test on a real device share. They run as root, in a guest. */
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brg_device.h"
+
+/** The device to test on. Without one there is nothing to test, and that is a failure. */
+static inline const char *test_bdf(void)
+{
+	const char *bdf = getenv("BARRAGE_BDF");
+
+	if (!bdf) {
+		fprintf(stderr, "BARRAGE_BDF is not set: run this with barrage-lab exec\n");
+		exit(2);
+	}
+	return bdf;
+}
+
+/** The call succeeded; if not, say why not. */
+#define assert_works(call)                                                  \
+	do {                                                                \
+		int works_rc = (call);                                      \
+		if (works_rc < 0)                                           \
+			fail_msg(#call ": %d, %s", works_rc, brg_errmsg()); \
+	} while (0)
+
+#endif
