@@ -68,21 +68,26 @@ static void look_at_tools(struct doctor *d)
 	}
 }
 
+/* KVM is only tried with a kernel that is there already. */
 static void look_at_accel(struct doctor *d)
 {
-	char *version = kernel_cached_version(KERNEL_DEFAULT);
-	struct kernel kernel = {0};
+	const struct kernel_series *tried = kernel_series;
 	const char *reason = "not tried: no kernel in the cache yet";
+	struct kernel kernel = {0};
+	bool cached = false, kvm = false;
 
+	for (; tried->name && !cached; tried++) {
+		char *version = kernel_cached_version(tried);
+
+		cached = version[0] && kernel_get(tried->name, NULL, &kernel) == 0;
+		free(version);
+	}
 	if (access("/dev/kvm", R_OK | W_OK) < 0)
-		say(d, "accelerator", true, format("tcg: no access to /dev/kvm"));
-	else if (version[0] && kernel_get(KERNEL_DEFAULT, &kernel) == 0 &&
-		 accel_kvm(&kernel, &reason))
-		say(d, "accelerator", true, format("kvm"));
-	else
-		say(d, "accelerator", true, format("tcg: %s", reason));
+		reason = "no access to /dev/kvm";
+	else if (cached)
+		kvm = accel_kvm(&kernel, &reason);
+	say(d, "accelerator", true, kvm ? format("kvm") : format("tcg: %s", reason));
 	kernel_free(&kernel);
-	free(version);
 }
 
 /* A kernel with its headers takes 300 MiB while it is fetched. */
@@ -106,7 +111,7 @@ static void look_at_cache(struct doctor *d)
 static void look_at_kernels(struct doctor *d)
 {
 	for (const struct kernel_series *s = kernel_series; s->name; s++) {
-		char *version = kernel_cached_version(s->name);
+		char *version = kernel_cached_version(s);
 
 		say(d, s->name, true,
 		    version[0] ? format("%s in the cache", version)

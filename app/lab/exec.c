@@ -46,8 +46,12 @@ enum {
 
 static const struct argp_option options[] = {
 	{"handler", 'H', "NAME", 0, "fault handler of vfio-pci (default: the kernel's own)", 0},
-	{"kernel", 'k', "IMAGE", 0, "a bzImage of your own; goes with --modules", 0},
-	{"modules", OPT_MODULES, "DIR", 0, "its modules, as make modules_install wrote them", 0},
+	{"kernel", 'k', "KERNEL", 0,
+	 "one that barrage-lab kernels lists, a folder that Linux was built in, or a bzImage with "
+	 "--modules (default debian:6.1)",
+	 0},
+	{"modules", OPT_MODULES, "DIR", 0,
+	 "the bzImage's modules, as make modules_install wrote them", 0},
 	{"lcores", 'l', "N", 0, "CPUs of the guest (default 2)", 0},
 	{"memory", 'm', "MIB", 0, "its memory; a quarter becomes hugepages (default 1024)", 0},
 	{"disk", 'd', "FILE", 0, "image of the NVMe namespace, written to (default: an empty one)",
@@ -137,8 +141,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "which program? Name it after --, or take --shell");
 		if (o->argv && o->shell)
 			argp_error(state, "--shell takes no program");
-		if (!o->kernel != !o->modules)
-			argp_error(state, "--kernel and --modules go together");
+		if (o->modules && !o->kernel)
+			argp_error(state, "--modules goes with --kernel");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

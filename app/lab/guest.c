@@ -23,10 +23,9 @@ int guest_prepare(struct guest *g, const struct handler *handler, const char *ke
 	int ret;
 
 	*g = (struct guest){0};
-	if (kernel)
-		ret = kernel_own(kernel, modules, &g->kernel);
-	else
-		ret = kernel_get(handler ? handler->kernel : KERNEL_DEFAULT, &g->kernel);
+	if (!kernel)
+		kernel = handler ? handler->kernel : KERNEL_DEFAULT;
+	ret = kernel_get(kernel, modules, &g->kernel);
 	if (ret == 0 && handler)
 		ret = handler_module(handler, &g->kernel, &g->vfio_pci);
 	for (size_t i = 0; ret == 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++)

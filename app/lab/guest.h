@@ -22,7 +22,7 @@ struct guest {
  * Get the kernel and the handler's module, from the cache or by fetching and building them.
  *
  * @param handler  NULL: the kernel as it is.
- * @param kernel,modules  the user's own; NULL both: the one the handler is for.
+ * @param kernel,modules  as for kernel_get(); NULL both: the one the handler is for.
  * @return 0, or -1 after a message; guest_free() in any case.
  */
 int guest_prepare(struct guest *g, const struct handler *handler, const char *kernel,

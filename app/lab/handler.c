@@ -176,7 +176,8 @@ int handler_module(const struct handler *h, const struct kernel *kernel, char **
 	if (!h->text)
 		return 0;
 	if (!kernel->headers) {
-		warnx("handler \"%s\" needs one of Debian's kernels, not --kernel", h->name);
+		warnx("handler \"%s\" is made for %s, not for %s", h->name, h->kernel,
+		      kernel->name);
 		return -1;
 	}
 	source = format("%s/drivers/vfio/pci", kernel->source);

@@ -21,47 +21,190 @@
 #include "text.h"
 #include "unpack.h"
 
-#define DEBIAN "debian:"
+#define DEBIAN	  "debian:"
+#define BACKPORTS "debian:backports"
 
 const struct kernel_series kernel_series[] = {
-	{"debian:6.1", "Debian 12's kernel; its stock vfio-pci is the handler \"fixed\""},
-	{NULL, NULL},
+	{
+		.name = "debian:5.10",
+		.suite = "bullseye",
+		.security = true,
+		.meaning = "Debian 11's; the fixed handler, backported",
+	},
+	{
+		.name = "debian:6.1",
+		.suite = "bookworm",
+		.security = true,
+		.sources = true,
+		.meaning =
+			"Debian 12's; the fixed handler, and what the other handlers are built on",
+	},
+	{
+		.name = "debian:6.12",
+		.suite = "trixie",
+		.security = true,
+		.meaning = "Debian 13's; one page-table entry per fault, of up to 1 GiB",
+	},
+	{
+		.name = BACKPORTS,
+		.suite = "trixie-backports",
+		.split = true,
+		.meaning = "the newest that Debian 13 has",
+	},
+	{.name = NULL},
 };
 
-static bool known(const char *name)
+/*
+ * A series by its name. "debian:7.3" may stand for the backports as well: what they have now is
+ * compared later.
+ */
+static const struct kernel_series *find_series(const char *name)
 {
-	for (const struct kernel_series *s = kernel_series; s->name; s++)
+	const struct kernel_series *s;
+
+	for (s = kernel_series; s->name; s++)
 		if (!strcmp(s->name, name))
-			return true;
+			return s;
+	if (!strncmp(name, DEBIAN, strlen(DEBIAN)) && name[strlen(DEBIAN)] >= '7' &&
+	    name[strlen(DEBIAN)] <= '9')
+		return find_series(BACKPORTS);
 	warnx("no kernel \"%s\"; see: barrage-lab kernels", name);
-	return false;
+	return NULL;
+}
+
+static const char *number_of(const struct kernel_series *series)
+{
+	return series->name + strlen(DEBIAN);
 }
 
 /* "debian:6.1" is kept in kernels/debian-6.1. */
-static char *folder_of(const char *name)
+static char *folder_of(const struct kernel_series *series)
 {
-	return format("%s/kernels/debian-%s", cache_root(), name + strlen(DEBIAN));
+	return format("%s/kernels/debian-%s", cache_root(), number_of(series));
 }
 
-/* Let apt keep its lists in the cache, also where apt's own user could not read them. */
-static int configure_apt(void)
+static int write_file(const char *path, const char *text)
 {
-	char *lists = cache_path("apt/lists"), *conf = cache_path("apt/apt.conf");
-	FILE *out = NULL;
+	FILE *out = fopen(path, "we");
 	int ret = -1;
 
-	if (make_folders(lists) == 0 && (out = fopen(conf, "we"))) {
-		fprintf(out,
-			"Dir::State::lists \"%s\";\n"
-			"Dir::Cache \"%s/apt\";\n"
-			"APT::Sandbox::User \"\";\n",
-			lists, cache_root());
-		ret = fclose(out) == 0 && setenv("APT_CONFIG", conf, 1) == 0 ? 0 : -1;
+	if (out) {
+		ret = fputs(text, out) == EOF ? -1 : 0;
+		ret = fclose(out) == 0 ? ret : -1;
 	}
 	if (ret)
-		warn("%s", conf);
+		warn("%s", path);
+	return ret;
+}
+
+/*
+ * Let apt keep its lists in the cache, also where apt's own user could not read them.
+ *
+ * @sources: the archives to look at, as in sources.list(5); NULL: the host's.
+ */
+static int configure_apt(const char *sources)
+{
+	char *lists = cache_path("apt/lists"), *conf = cache_path("apt/apt.conf");
+	char *list = cache_path("apt/sources.list");
+	char *text = format("Dir::State::lists \"%s\";\n"
+			    "Dir::Cache \"%s/apt\";\n"
+			    "APT::Sandbox::User \"\";\n"
+			    "APT::Get::List-Cleanup \"false\";\n",
+			    lists, cache_root());
+	int ret = make_folders(lists);
+
+	if (ret == 0 && sources) {
+		char *more =
+			format("%sDir::Etc::sourcelist \"%s\";\nDir::Etc::sourceparts \"-\";\n",
+			       text, list);
+
+		free(text);
+		text = more;
+		ret = write_file(list, sources);
+	}
+	if (ret == 0)
+		ret = write_file(conf, text);
+	if (ret == 0)
+		ret = setenv("APT_CONFIG", conf, 1);
+	free(text);
 	free(lists);
 	free(conf);
+	free(list);
+	return ret;
+}
+
+static int update_lists(const char *log)
+{
+	char *const update[] = {"apt-get", "-q", "update", NULL};
+
+	return process_run(update, NULL, log);
+}
+
+/* Where the archive with that label is, in a list of "LABEL URI" lines; NULL if nowhere. */
+static char *mirror(const char *targets, const char *label)
+{
+	char *tag = format("\n%s ", label), *found = strstr(targets, tag), *uri = NULL;
+
+	if (found)
+		uri = format("%.*s", (int)strcspn(found + strlen(tag), "\n"), found + strlen(tag));
+	free(tag);
+	return uri;
+}
+
+/* The lines of sources.list for a series, on the mirrors that the host uses; NULL if it has none.
+ */
+static char *sources_from(const char *targets, const struct kernel_series *series)
+{
+	static const char line[] = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
+	char *archive = mirror(targets, "Debian"), *security = mirror(targets, "Debian-Security");
+	char *text = NULL;
+
+	if (archive && security && series->security)
+		text = format("%s %s %s main\n%s %s %s-security main\n", line, archive,
+			      series->suite, line, security, series->suite);
+	else if (archive && !series->security)
+		text = format("%s %s %s main\n", line, archive, series->suite);
+	free(archive);
+	free(security);
+	return text;
+}
+
+/* The archives that apt knows, a line "LABEL URI" each, after an empty one. */
+static char *known_targets(void)
+{
+	char *const argv[] = {"apt-get",
+			      "indextargets",
+			      "--format",
+			      "$(LABEL) $(REPO_URI)",
+			      "Created-By: Packages",
+			      NULL};
+	char *targets = process_output(argv);
+	char *text = format("\n%s", targets ? targets : "");
+
+	free(targets);
+	return text;
+}
+
+/*
+ * Point apt to the archives of the series. The host's package lists tell where its mirrors are; a
+ * host that has none yet is asked again with lists of our own.
+ */
+static int choose_archives(const struct kernel_series *series, const char *log)
+{
+	char *targets = known_targets(), *sources = sources_from(targets, series);
+	int ret = -1;
+
+	if (!sources && configure_apt(NULL) == 0 && update_lists(log) == 0) {
+		free(targets);
+		targets = known_targets();
+		sources = sources_from(targets, series);
+	}
+	if (!sources)
+		warnx("apt knows no mirror of Debian; is there one in /etc/apt?");
+	else if (configure_apt(sources) == 0)
+		ret = update_lists(log);
+	free(sources);
+	free(targets);
 	return ret;
 }
 
@@ -69,20 +212,21 @@ static int configure_apt(void)
  * Release and version of the image that the series' meta package depends on at present, in its
  * line "Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)".
  */
-static int newest(struct kernel *k)
+static int newest(const struct kernel_series *series, struct kernel *k)
 {
-	static const char field[] = "\nDepends: linux-image-";
+	static const char name[] = " linux-image-";
 	char *const show[] = {"apt-cache", "show", "--no-all-versions", "linux-image-cloud-amd64",
 			      NULL};
 	char *text = process_output(show);
-	char *found = text ? strstr(text, field) : NULL;
+	char *found = text ? strstr(text, "\nDepends:") : NULL;
 	int ret = -1;
 
+	found = found ? strstr(found, name) : NULL;
 	if (found &&
-	    sscanf(found + strlen(field), "%m[^ ] (= %m[^)])", &k->release, &k->version) == 2)
+	    sscanf(found + strlen(name), "%m[^ ] (= %m[^)])", &k->release, &k->version) == 2)
 		ret = 0;
 	else
-		warnx("apt knows no linux-image-cloud-amd64; is Debian's archive in /etc/apt?");
+		warnx("Debian's %s has no linux-image-cloud-amd64", series->suite);
 	free(text);
 	return ret;
 }
@@ -90,18 +234,61 @@ static int newest(struct kernel *k)
 /* A package of a kernel, and what of it is wanted. */
 struct package {
 	char *name;
-	const char *nest[3];
-	const char *keep;
+	const char *nest[3]; /* for unpack() */
+	char *keep;
 };
 
-enum {
-	IMAGE,
-	HEADERS,
-	COMMON,
-	KBUILD,
-	SOURCE,
-	PACKAGES
-};
+#define PACKAGES 6 /* that a kernel is made of, at most; the last is followed by a NULL name */
+
+static void add_package(struct package packages[], char *name)
+{
+	while (packages->name)
+		packages++;
+	*packages = (struct package){.name = name, .nest = {"data.tar*"}};
+}
+
+/* "6.1.0-56-cloud-amd64" has its common headers in "linux-headers-6.1.0-56-common". */
+static char *common_headers(const char *release)
+{
+	return format("linux-headers-%.*s-common", (int)(strstr(release, "-cloud") - release),
+		      release);
+}
+
+static void choose_packages(struct package packages[], const struct kernel_series *series,
+			    const char *release)
+{
+	if (series->split) {
+		add_package(packages, format("linux-binary-%s", release));
+		add_package(packages, format("linux-modules-%s", release));
+	} else {
+		add_package(packages, format("linux-image-%s", release));
+	}
+	if (series->sources) {
+		add_package(packages, format("linux-headers-%s", release));
+		add_package(packages, common_headers(release));
+		add_package(packages, format("linux-kbuild-%s", number_of(series)));
+	}
+}
+
+/* The source is an archive in its package, of which drivers/vfio is wanted. */
+static void add_source(struct package packages[], const struct kernel_series *series)
+{
+	while (packages->name)
+		packages++;
+	*packages = (struct package){
+		.name = format("linux-source-%s", number_of(series)),
+		.nest = {"data.tar*", "*/linux-source-*.tar.*"},
+		.keep = format("linux-source-%s/drivers/vfio/", number_of(series)),
+	};
+}
+
+static void free_packages(struct package packages[])
+{
+	for (; packages->name; packages++) {
+		free(packages->name);
+		free(packages->keep);
+	}
+}
 
 static int download(const struct package *packages, const char *version, const char *dir,
 		    const char *log)
@@ -109,10 +296,10 @@ static int download(const struct package *packages, const char *version, const c
 	char *argv[PACKAGES + 4] = {"apt-get", "-q", "download"};
 	int ret;
 
-	for (int i = 0; i < PACKAGES; i++)
+	for (int i = 0; packages[i].name; i++)
 		argv[3 + i] = format("%s=%s", packages[i].name, version);
 	ret = process_run(argv, dir, log);
-	for (int i = 0; i < PACKAGES; i++)
+	for (int i = 0; packages[i].name; i++)
 		free(argv[3 + i]);
 	return ret;
 }
@@ -135,28 +322,27 @@ static int unpack_package(const struct package *package, const char *dir)
 	return ret;
 }
 
-static int write_file(const char *path, const char *text)
-{
-	FILE *out = fopen(path, "we");
-	int ret = -1;
-
-	if (out) {
-		ret = fputs(text, out) == EOF ? -1 : 0;
-		ret = fclose(out) == 0 ? ret : -1;
-	}
-	if (ret)
-		warn("%s", path);
-	return ret;
-}
-
 /*
  * The headers' Makefile names the package with the common headers by the absolute path that it has
  * once installed; @folder is the path it will have.
  */
-static int relocate_headers(const struct package *packages, const char *dir, const char *folder)
+static int relocate_headers(const char *release, const char *dir, const char *folder)
 {
-	char *path = format("%s/usr/src/%s/Makefile", dir, packages[HEADERS].name);
-	char *text = format("include %s/usr/src/%s/Makefile\n", folder, packages[COMMON].name);
+	char *common = common_headers(release);
+	char *path = format("%s/usr/src/linux-headers-%s/Makefile", dir, release);
+	char *text = format("include %s/usr/src/%s/Makefile\n", folder, common);
+	int ret = write_file(path, text);
+
+	free(common);
+	free(path);
+	free(text);
+	return ret;
+}
+
+static int write_version(const struct kernel *k, const char *dir)
+{
+	char *path = format("%s/version", dir);
+	char *text = format("%s\n%s\n", k->version, k->release);
 	int ret = write_file(path, text);
 
 	free(path);
@@ -164,70 +350,48 @@ static int relocate_headers(const struct package *packages, const char *dir, con
 	return ret;
 }
 
-/* "6.1.0-56-cloud-amd64" has its common headers in "linux-headers-6.1.0-56-common". */
-static char *common_headers(const char *release)
+/* Fetch into @dir, which will be renamed to @folder. */
+static int fetch_into(const struct kernel_series *series, const char *dir, const char *folder,
+		      const struct kernel *k, const char *log)
 {
-	const char *flavour = strstr(release, "-cloud");
-	int abi = flavour ? (int)(flavour - release) : (int)strlen(release);
-
-	return format("linux-headers-%.*s-common", abi, release);
-}
-
-static int fetch_into(const char *series, const char *dir, const char *folder, struct kernel *k)
-{
-	char *log = cache_path("fetch.log");
-	struct package packages[PACKAGES] = {
-		[IMAGE] = {format("linux-image-%s", k->release), {"data.tar*"}, NULL},
-		[HEADERS] = {format("linux-headers-%s", k->release), {"data.tar*"}, NULL},
-		[COMMON] = {common_headers(k->release), {"data.tar*"}, NULL},
-		[KBUILD] = {format("linux-kbuild-%s", series), {"data.tar*"}, NULL},
-		[SOURCE] = {format("linux-source-%s", series),
-			    {"data.tar*", "*/linux-source-*.tar.*"},
-			    NULL},
-	};
-	char *source_folder = format("linux-source-%s/drivers/vfio/", series);
-	char *version_file = format("%s/version", dir);
-	char *version_text = format("%s\n%s\n", k->version, k->release);
+	struct package packages[PACKAGES + 1] = {0};
 	int ret;
 
-	packages[SOURCE].keep = source_folder;
-	progress("downloading Linux %s from Debian (180 MB)", k->version);
+	choose_packages(packages, series, k->release);
+	if (series->sources)
+		add_source(packages, series);
+	progress("downloading Linux %s from Debian (%d MB)", k->version,
+		 series->sources ? 180 : 30);
 	ret = download(packages, k->version, dir, log);
-	for (int i = 0; ret == 0 && i < PACKAGES; i++) {
+	for (int i = 0; ret == 0 && packages[i].name; i++) {
 		progress("unpacking %s", packages[i].name);
 		ret = unpack_package(&packages[i], dir);
 	}
+	if (ret == 0 && series->sources)
+		ret = relocate_headers(k->release, dir, folder);
 	if (ret == 0)
-		ret = relocate_headers(packages, dir, folder);
-	if (ret == 0)
-		ret = write_file(version_file, version_text);
-
-	for (int i = 0; i < PACKAGES; i++)
-		free(packages[i].name);
-	free(source_folder);
-	free(version_file);
-	free(version_text);
-	free(log);
+		ret = write_version(k, dir);
+	free_packages(packages);
 	return ret;
 }
 
-static int fetch(const char *name, const char *folder)
+static int fetch(const struct kernel_series *series, const char *folder)
 {
-	char *const update[] = {"apt-get", "-q", "update", NULL};
 	char *log = cache_path("fetch.log");
 	struct kernel k = {0};
 	char *dir = NULL;
 	int ret = -1;
 
-	progress("asking Debian for its newest kernel");
+	progress("asking Debian for its newest kernel in %s", series->suite);
 	unlink(log);
-	if (configure_apt() == 0 && process_run(update, NULL, log) == 0 && newest(&k) == 0)
+	if (choose_archives(series, log) == 0 && newest(series, &k) == 0)
 		dir = cache_prepare(folder);
-	if (dir && fetch_into(name + strlen(DEBIAN), dir, folder, &k) == 0)
+	if (dir && fetch_into(series, dir, folder, &k, log) == 0)
 		ret = cache_publish(dir, folder);
 	if (dir && ret)
 		remove_tree(dir);
 	progress_clear();
+	unsetenv("APT_CONFIG");
 	kernel_free(&k);
 	free(dir);
 	free(log);
@@ -249,9 +413,9 @@ static int read_version(const char *folder, struct kernel *k)
 	return ret;
 }
 
-char *kernel_cached_version(const char *name)
+char *kernel_cached_version(const struct kernel_series *series)
 {
-	char *folder = folder_of(name);
+	char *folder = folder_of(series);
 	char *path = format("%s/version", folder);
 	char *version = first_line(path);
 
@@ -260,49 +424,103 @@ char *kernel_cached_version(const char *name)
 	return version;
 }
 
-int kernel_get(const char *name, struct kernel *k)
+/* The first of two paths if there is such a file, else the second. Takes both over. */
+static char *either(char *first, char *second)
 {
+	bool use_first = access(first, F_OK) == 0;
+
+	free(use_first ? second : first);
+	return use_first ? first : second;
+}
+
+/* Packages differ in where things are: /usr was merged in Debian 13, and 7.x moved the image. */
+static void fill_in(struct kernel *k, const struct kernel_series *series, const char *folder)
+{
+	k->name = format("%s", series->name);
+	k->modules = either(format("%s/usr/lib/modules/%s", folder, k->release),
+			    format("%s/lib/modules/%s", folder, k->release));
+	k->image = either(format("%s/vmlinuz", k->modules),
+			  format("%s/boot/vmlinuz-%s", folder, k->release));
+	if (series->sources) {
+		k->headers = format("%s/usr/src/linux-headers-%s", folder, k->release);
+		k->source = format("%s/linux-source-%s", folder, number_of(series));
+	}
+}
+
+/* Who asked for "debian:7.3" by number does not want what else the backports may have by now. */
+static int check_number(const char *name, const struct kernel_series *series, const char *folder,
+			const struct kernel *k)
+{
+	const char *number = name + strlen(DEBIAN);
+
+	if (!strcmp(name, series->name) || !strncmp(k->version, number, strlen(number)))
+		return 0;
+	warnx("no kernel \"%s\": Debian's backports have %s (to look for a newer one, delete %s)",
+	      name, k->version, folder);
+	return -1;
+}
+
+static int get_debian(const char *name, struct kernel *k)
+{
+	const struct kernel_series *series = find_series(name);
 	char *folder;
 	int lock, ret;
 
-	*k = (struct kernel){0};
-	if (!known(name))
+	if (!series)
 		return -1;
-	folder = folder_of(name);
+	folder = folder_of(series);
 	lock = cache_lock();
-	ret = access(folder, F_OK) == 0 ? 0 : fetch(name, folder);
+	ret = access(folder, F_OK) == 0 ? 0 : fetch(series, folder);
 	cache_unlock(lock);
 	if (ret == 0 && (ret = read_version(folder, k)))
 		warnx("%s is damaged; delete it and try again", folder);
-	if (ret == 0) {
-		k->name = format("%s", name);
-		k->image = format("%s/boot/vmlinuz-%s", folder, k->release);
-		k->modules = format("%s/lib/modules/%s", folder, k->release);
-		k->headers = format("%s/usr/src/linux-headers-%s", folder, k->release);
-		k->source = format("%s/linux-source-%s", folder, name + strlen(DEBIAN));
-	}
+	if (ret == 0)
+		ret = check_number(name, series, folder, k);
+	if (ret == 0)
+		fill_in(k, series, folder);
 	free(folder);
 	return ret;
 }
 
-int kernel_own(const char *image, const char *modules, struct kernel *k)
+/* A user's own: the image, and a folder with modules in it. */
+static int get_own(const char *image, const char *modules, struct kernel *k)
 {
 	struct stat st;
 
-	*k = (struct kernel){0};
 	if (stat(image, &st) < 0 || !S_ISREG(st.st_mode)) {
-		warnx("--kernel %s is no file; it takes a bzImage", image);
+		warnx("no kernel %s: it takes a bzImage, a folder that Linux was built in, or a "
+		      "name "
+		      "that barrage-lab kernels lists",
+		      image);
 		return -1;
 	}
-	if (stat(modules, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		warnx("--modules %s is no folder; it takes what make modules_install wrote",
-		      modules);
+	if (!modules || stat(modules, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		warnx("--modules %s is no folder; %s needs the one that make modules_install "
+		      "filled",
+		      modules ? modules : "(none)", image);
 		return -1;
 	}
 	k->name = format("%s", image);
 	k->image = format("%s", image);
 	k->modules = format("%s", modules);
 	return 0;
+}
+
+int kernel_get(const char *what, const char *modules, struct kernel *k)
+{
+	char *image;
+	struct stat st;
+	int ret;
+
+	*k = (struct kernel){0};
+	if (!strncmp(what, DEBIAN, strlen(DEBIAN)))
+		return get_debian(what, k);
+	if (stat(what, &st) < 0 || !S_ISDIR(st.st_mode))
+		return get_own(what, modules, k);
+	image = format("%s/arch/x86/boot/bzImage", what);
+	ret = get_own(image, modules ? modules : what, k);
+	free(image);
+	return ret;
 }
 
 void kernel_free(struct kernel *k)

@@ -7,7 +7,7 @@
  * build of the user's own.
  */
 
-#include <stddef.h>
+#include <stdbool.h>
 
 /** A kernel ready to boot. Strings are owned by it; kernel_free(). */
 struct kernel {
@@ -17,12 +17,16 @@ struct kernel {
 	char *image;   /* bzImage */
 	char *modules; /* folder searched for modules */
 	char *headers; /* to build modules against, and */
-	char *source;  /* the source tree with drivers/vfio; NULL for a user's own */
+	char *source;  /* a source tree with drivers/vfio; NULL where the lab builds no modules */
 };
 
 /** A series of Debian's kernel that the lab knows. */
 struct kernel_series {
 	const char *name;
+	const char *suite; /* of Debian's archive */
+	bool security;	   /* has a suite of security updates */
+	bool split;	   /* image and modules are packages of their own */
+	bool sources;	   /* get what it takes to build modules, too */
 	const char *meaning;
 };
 
@@ -31,14 +35,19 @@ extern const struct kernel_series kernel_series[];
 
 #define KERNEL_DEFAULT "debian:6.1"
 
-/** The kernel of a series, fetched when it is not in the cache. 0, or -1 after a message. */
-int kernel_get(const char *name, struct kernel *kernel);
+/**
+ * Get a kernel ready to boot.
+ *
+ * @param what     a series, fetched when it is not in the cache ("debian:6.1"; the backports also
+ *                 by the number they have, "debian:7.3"); a folder that Linux was built in; or a
+ *                 bzImage, which needs
+ * @param modules  the folder that `make modules_install` filled; NULL otherwise.
+ * @return 0, or -1 after a message; kernel_free() in any case.
+ */
+int kernel_get(const char *what, const char *modules, struct kernel *kernel);
 
 /** The version in the cache, "" when there is none. Freed by the caller. */
-char *kernel_cached_version(const char *name);
-
-/** A user's own: its bzImage and the folder that `make modules_install` filled. */
-int kernel_own(const char *image, const char *modules, struct kernel *kernel);
+char *kernel_cached_version(const struct kernel_series *series);
 
 void kernel_free(struct kernel *kernel);
 

@@ -61,7 +61,7 @@ int cmd_kernels(int argc, char **argv)
 	json_t *list = json_array();
 
 	for (const struct kernel_series *s = kernel_series; s->name; s++) {
-		char *version = kernel_cached_version(s->name);
+		char *version = kernel_cached_version(s);
 
 		table_cell(t, "%s", s->name);
 		table_cell(t, "%s", version[0] ? version : "no: fetched when needed");
