@@ -193,10 +193,9 @@ char *arms_verdict(struct arm *arms, size_t n, const char *before, const char *a
 	char *first = fate(old), *second = fate(new), *verdict;
 
 	if (a.faults && b.faults)
-		verdict = format("%s; %s. A lone lcore's first fault takes %.2f times as long "
-				 "(median %.1f us before, %.1f us after).",
-				 first, second, (double)b.p50 / (double)a.p50, (double)a.p50 / 1e3,
-				 (double)b.p50 / 1e3);
+		verdict = format("%s; %s. The median first fault of a lone lcore: %.1f us before, "
+				 "%.1f us after.",
+				 first, second, (double)a.p50 / 1e3, (double)b.p50 / 1e3);
 	else
 		verdict = format("%s; %s.", first, second);
 	free(first);

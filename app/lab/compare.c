@@ -15,7 +15,6 @@
 
 #include "accel.h"
 #include "arms.h"
-#include "cli.h"
 #include "commands.h"
 #include "guest.h"
 #include "guest/job.h"
@@ -23,15 +22,21 @@
 #include "progress.h"
 #include "text.h"
 
-#define ARMS (2 * SHARINGS)
+enum {
+	BEFORE,
+	AFTER,
+	SIDES
+};
+#define ARMS (SIDES * SHARINGS)
 
 struct compare {
-	const char *before, *after, *json, *bench;
+	const char *sides[SIDES]; /* handlers, or kernels with the handler they have */
+	struct guest guests[SIDES];
+	const char *json, *bench;
 	unsigned int lcores, trials, max_bugs;
 	bool verbose, kvm;
 	struct arm arms[ARMS];
-	char *releases[2]; /* of the kernels, for the arms */
-	FILE *raw;	   /* every record with its handler, next to the JSON; NULL: not wanted */
+	FILE *raw; /* every record with its handler, next to the JSON; NULL: not wanted */
 	/* of the guest that runs now */
 	struct arm *running[SHARINGS];
 	unsigned int nrunning;
@@ -58,8 +63,11 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"before", OPT_BEFORE, "HANDLER", 0, "the first handler (default unfixed)", 0},
-	{"after", OPT_AFTER, "HANDLER", 0, "the second (default fixed)", 0},
+	{"before", OPT_BEFORE, "WHAT", 0,
+	 "the first: a handler, or a kernel with the handler it has, as debian:6.12 or ./linux "
+	 "(default unfixed)",
+	 0},
+	{"after", OPT_AFTER, "WHAT", 0, "the second (default fixed)", 0},
 	{"lcores", 'l', "N", 0, "lcores, and CPUs of the guest (default 2)", 0},
 	{"trials", OPT_TRIALS, "N", 0, "trials of each arm (default 50)", 0},
 	{"max-bugs", OPT_MAX_BUGS, "N", 0, "crashes or hangs after which an arm stops (default 3)",
@@ -77,10 +85,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_BEFORE:
-		c->before = arg;
+		c->sides[BEFORE] = arg;
 		break;
 	case OPT_AFTER:
-		c->after = arg;
+		c->sides[AFTER] = arg;
 		break;
 	case 'l':
 		c->lcores = number_option("--lcores", arg, 2, 64);
@@ -104,9 +112,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "nothing is expected here: %s", arg);
 		break;
 	case ARGP_KEY_END:
-		if (!strcmp(c->before, c->after))
-			argp_error(state, "--before and --after are the same handler: %s",
-				   c->before);
+		if (!strcmp(c->sides[BEFORE], c->sides[AFTER]))
+			argp_error(state, "--before and --after are the same: %s",
+				   c->sides[BEFORE]);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -312,8 +320,8 @@ static bool run_once(struct compare *c, const struct guest *guest)
 	case VM_EXIT:
 		if (outcome.status == 0 && !wants_more(c->running[c->nrunning - 1]))
 			return true;
-		warnx("barrage-bench ended with status %d under %s:", outcome.status,
-		      c->running[0]->handler);
+		warnx("%s ended with status %d before its trials were done, under %s", c->bench,
+		      outcome.status, c->running[0]->handler);
 		fwrite(c->errors, 1, c->nerrors, stderr);
 		return false;
 	default:
@@ -322,31 +330,42 @@ static bool run_once(struct compare *c, const struct guest *guest)
 	}
 }
 
-static bool run_handler(struct compare *c, const char *name, struct arm *arms, char **release)
+/* A handler by its name; a kernel, with the handler it has, by a name with ':' or '/' in it. */
+static bool prepare(const char *what, struct guest *guest)
 {
-	const struct handler *handler = handler_find(name);
-	struct guest guest;
-	bool ok = handler && guest_prepare(&guest, handler, NULL, NULL) == 0;
+	const struct handler *handler = NULL;
+	const char *kernel = NULL;
 
-	if (!handler)
+	if (strpbrk(what, ":/"))
+		kernel = what;
+	else if (!(handler = handler_find(what)))
 		return false;
-	if (ok) {
-		*release = format("%s", guest.kernel.release);
-		c->kvm = accel_kvm(&guest.kernel, NULL);
-	}
-	for (int i = 0; ok && i < SHARINGS; i++)
+	return guest_prepare(guest, handler, kernel, NULL) == 0;
+}
+
+static void set_up_arms(struct arm *arms, const char *side, const struct kernel *kernel,
+			const struct compare *c)
+{
+	for (int i = 0; i < SHARINGS; i++)
 		arms[i] = (struct arm){
-			.handler = name,
-			.kernel = *release,
+			.handler = side,
+			.kernel = kernel->release ? kernel->release : kernel->name,
 			.sharing = i,
 			.lcores = i == SINGLE ? 1 : c->lcores,
 			.left = c->trials,
 			.bar = -1,
 			.iops = -1,
 		};
+}
+
+static bool run_side(struct compare *c, int side)
+{
+	struct arm *arms = c->arms + side * SHARINGS;
+	bool ok = true;
+
+	set_up_arms(arms, c->sides[side], &c->guests[side].kernel, c);
 	for (choose_arms(c, arms); ok && c->nrunning; choose_arms(c, arms))
-		ok = run_once(c, &guest);
-	guest_free(&guest);
+		ok = run_once(c, &c->guests[side]);
 	return ok;
 }
 
@@ -384,7 +403,7 @@ static bool open_raw(struct compare *c)
 
 static void report(struct compare *c)
 {
-	char *verdict = arms_verdict(c->arms, ARMS, c->before, c->after);
+	char *verdict = arms_verdict(c->arms, ARMS, c->sides[BEFORE], c->sides[AFTER]);
 
 	arms_print(c->arms, ARMS, stdout);
 	printf("\n%s\n", verdict);
@@ -395,8 +414,7 @@ int cmd_compare(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
 	struct compare c = {
-		.before = "unfixed",
-		.after = "fixed",
+		.sides = {"unfixed", "fixed"},
 		.lcores = 2,
 		.trials = 50,
 		.max_bugs = 3,
@@ -405,22 +423,24 @@ int cmd_compare(int argc, char **argv)
 	bool ok;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
-	if (!handler_find(c.before) || !handler_find(c.after))
-		return CLI_USAGE;
 	if (!c.bench)
 		c.bench = bench = find_bench();
-	ok = open_raw(&c) && run_handler(&c, c.before, c.arms, &c.releases[0]) &&
-	     run_handler(&c, c.after, c.arms + SHARINGS, &c.releases[1]);
+	ok = prepare(c.sides[BEFORE], &c.guests[BEFORE]) &&
+	     prepare(c.sides[AFTER], &c.guests[AFTER]) && open_raw(&c);
+	if (ok) {
+		c.kvm = accel_kvm(&c.guests[BEFORE].kernel, NULL);
+		ok = run_side(&c, BEFORE) && run_side(&c, AFTER);
+	}
 	if (ok) {
 		report(&c);
 		ok = !c.json || write_json(&c) == 0;
 	}
 	for (int i = 0; i < ARMS; i++)
 		arm_free(&c.arms[i]);
+	for (int i = 0; i < SIDES; i++)
+		guest_free(&c.guests[i]);
 	if (c.raw)
 		fclose(c.raw);
-	free(c.releases[0]);
-	free(c.releases[1]);
 	free(c.errors);
 	free(bench);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
