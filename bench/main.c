@@ -290,6 +290,7 @@ int main(int argc, char **argv)
 
 	set_defaults(&bench);
 	gb_initialize(&argc, argv, help);
+	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &bench);
 
 	if (bench.trials_path) {
