@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* barrage: find PCI functions, move them between drivers, ask NVMe controllers who they are. */
+
+#include "cli.h"
+#include "commands.h"
+
+static const struct cli_command commands[] = {
+	{"list", "NVMe controllers of this machine, or other PCI functions", cmd_list},
+	{"show", "one function: driver, IOMMU group, users, BARs, and whether it is usable",
+	 cmd_show},
+	{"bind", "give a function to vfio-pci, or to another driver", cmd_bind},
+	{"unbind", "take a function from its driver", cmd_unbind},
+	{"identify", "what an NVMe controller says of itself and its namespaces", cmd_identify},
+	{0},
+};
+
+int main(int argc, char **argv)
+{
+	static const struct cli cli = {
+		.program = "barrage",
+		.summary = "Prepare PCI devices for polled use from user space, and look at them.",
+		.example = "barrage bind 0000:00:04.0 && barrage identify 0000:00:04.0",
+		.commands = commands,
+	};
+
+	return cli_main(&cli, argc, argv);
+}
