@@ -41,7 +41,11 @@ static void print_group(const struct brg_device_info *info, const struct brg_dev
 		line("IOMMU group", "none: the function is behind no IOMMU");
 		return;
 	}
-	line("IOMMU group", "%d, shared with %d other%s", info->iommu_group, n, n == 1 ? "" : "s");
+	if (n < 1)
+		line("IOMMU group", "%d, its own", info->iommu_group);
+	else
+		line("IOMMU group", "%d, shared with %d other%s", info->iommu_group, n,
+		     n == 1 ? "" : "s");
 	for (int i = 0; i < n; i++)
 		line("", "%s %04x:%04x %s", members[i].bdf, members[i].vendor, members[i].device,
 		     members[i].driver[0] ? members[i].driver : "without driver");

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* barrage in the hands of a stranger: help, mistakes, and devices that are not there. */
+
+#include "unit.h"
+
+#include <jansson.h>
+
+#include "command.h"
+
+#define NOT_THERE "ffff:ff:1f.7"
+
+static const char *barrage;
+
+static const char *const names[] = {"list", "show", "bind", "unbind", "identify"};
+
+static void mistake(int status, const char *words)
+{
+	assert_printed("barrage");
+	assert_printed(words);
+	assert_int_equal(status, 2);
+}
+
+static void no_command(void **state)
+{
+	mistake(run(barrage, NULL), "list show bind unbind identify");
+	mistake(run(barrage, "frobnicate", NULL), "no command \"frobnicate\"");
+}
+
+static void every_command_has_help_with_an_example(void **state)
+{
+	assert_int_equal(run(barrage, "--help", NULL), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char example[64];
+
+		assert_int_equal(run(barrage, "--help", NULL), 0);
+		assert_printed(names[i]);
+		assert_int_equal(run(barrage, names[i], "--help", NULL), 0);
+		snprintf(example, sizeof(example), "\n  barrage %s", names[i]);
+		assert_printed(example);
+		assert_printed("--json");
+	}
+}
+
+static void version(void **state)
+{
+	assert_int_equal(run(barrage, "--version", NULL), 0);
+	assert_string_equal(printed, "barrage " BRG_VERSION "\n");
+}
+
+static void missing_and_extra_arguments(void **state)
+{
+	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+		mistake(run(barrage, names[i], NULL), "which device?");
+		mistake(run(barrage, names[i], NOT_THERE, "another", NULL),
+			"\"another\" is one argument too many");
+		mistake(run(barrage, names[i], "--frobnicate", NULL), "unrecognized option");
+	}
+	mistake(run(barrage, "list", NOT_THERE, NULL), "one argument too many");
+	mistake(run(barrage, "bind", "--kernel", "-d", "x", NOT_THERE, NULL), "exclude each other");
+	mistake(run(barrage, "bind", NOT_THERE, "--driver", NULL), "requires an argument");
+	/* An option of one command is none of another's. */
+	mistake(run(barrage, "unbind", "--driver", "x", NOT_THERE, NULL), "unrecognized option");
+}
+
+static void bad_classes(void **state)
+{
+	static const char *const bad[] = {"",	   "0x",      "nvme", "1",  "010",
+					  "01080", "0108020", "-1",   "00", "0108 "};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		mistake(run(barrage, "list", "--class", bad[i], NULL), "2, 4 or 6 hex digits");
+}
+
+static void devices_that_are_not_there(void **state)
+{
+	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(run(barrage, names[i], NOT_THERE, NULL), 1);
+		assert_printed("barrage: there is no PCI function " NOT_THERE);
+		assert_int_equal(run(barrage, names[i], "/dev/nvme0", NULL), 1);
+		assert_printed("barrage: \"/dev/nvme0\" is not a PCI address");
+	}
+}
+
+/* Whatever this machine has, the list is JSON, and one object for each function. */
+static void list_is_valid_json(void **state)
+{
+	json_t *list, *device;
+	size_t i;
+
+	assert_int_equal(run(barrage, "list", "--all", "--json", NULL), 0);
+	list = json_loads(printed, 0, NULL);
+	assert_true(json_is_array(list));
+	json_array_foreach (list, i, device) {
+		assert_true(json_is_string(json_object_get(device, "bdf")));
+		assert_true(json_is_string(json_object_get(device, "class")));
+		assert_true(json_is_array(json_object_get(device, "bars")));
+		assert_non_null(json_object_get(device, "in_use"));
+	}
+	json_decref(list);
+}
+
+/* A class that no machine has (PCI Code and ID Assignment Specification: fe is reserved). */
+static void empty_list(void **state)
+{
+	assert_int_equal(run(barrage, "list", "--class", "fe", NULL), 0);
+	assert_printed("there is no such device; barrage list --all");
+	assert_int_equal(run(barrage, "list", "--class", "0xfe", "--json", NULL), 0);
+	assert_string_equal(printed, "[]\n");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_command),
+		cmocka_unit_test(every_command_has_help_with_an_example),
+		cmocka_unit_test(version),
+		cmocka_unit_test(missing_and_extra_arguments),
+		cmocka_unit_test(bad_classes),
+		cmocka_unit_test(devices_that_are_not_there),
+		cmocka_unit_test(list_is_valid_json),
+		cmocka_unit_test(empty_list),
+	};
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s PATH_OF_BARRAGE\n", argv[0]);
+		return 2;
+	}
+	barrage = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
