@@ -6,69 +6,20 @@
 
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "brg_device.h"
-#include "sysfs.h"
+#include "tree.h"
 
 #define NVME  "0000:00:04.0"
 #define GPU   "0000:01:00.0"
 #define AUDIO "0000:01:00.1"
 #define VMD   "10000:00:01.0"
-
-static char root[64];
-
-static void make_parents(char *path)
-{
-	for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = 0;
-		if (mkdir(path, 0755) && errno != EEXIST)
-			fail_msg("mkdir %s: %s", path, strerror(errno));
-		*slash = '/';
-	}
-}
-
-static void put(const char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put(const char *text, const char *fmt, ...)
-{
-	char path[PATH_MAX];
-	char name[512];
-	va_list ap;
-	FILE *f;
-
-	va_start(ap, fmt);
-	vsnprintf(name, sizeof(name), fmt, ap);
-	va_end(ap);
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	make_parents(path);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static void link_to(const char *target, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void link_to(const char *target, const char *fmt, ...)
-{
-	char path[PATH_MAX];
-	char name[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(name, sizeof(name), fmt, ap);
-	va_end(ap);
-	snprintf(path, sizeof(path), "%s%s", root, name);
-	make_parents(path);
-	assert_int_equal(symlink(target, path), 0);
-}
 
 static void check_file(const char *expected, const char *name)
 {
@@ -103,10 +54,8 @@ static void put_function(const char *bdf, const char *ids, const char *class_cod
 
 static int make_tree(void **state)
 {
-	strcpy(root, "/tmp/brg_device_XXXXXX");
-	if (!mkdtemp(root))
+	if (new_tree())
 		return -1;
-	brg_root = root;
 	put_function(VMD, "0x8086 0x0b60", "0x010802", NULL, -1);
 	put_function(GPU, "0x10de 0x2204", "0x030000", "vfio-pci", 12);
 	put_function(AUDIO, "0x10de 0x1aef", "0x040300", "snd_hda_intel", 12);
@@ -127,17 +76,6 @@ static int make_tree(void **state)
 	link_to("../../devices/pci0000:00/" NVME "/nvme/nvme0/nvme0n1/nvme0n1p2",
 		"/sys/class/block/nvme0n1p2");
 	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static int remove_tree(void **state)
-{
-	brg_root = "";
-	return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void info_is_what_sysfs_says(void **state)
