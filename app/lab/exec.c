@@ -22,7 +22,7 @@ struct exec_options {
 	const char *handler, *kernel, *modules;
 	struct vm_config vm;
 	bool shell, keep_driver;
-	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1];
+	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1], *devices[VM_SLOTS];
 	char **argv;
 };
 
@@ -41,7 +41,9 @@ enum {
 	OPT_DISK_SIZE,
 	OPT_TIMEOUT,
 	OPT_KEEP_DRIVER,
-	OPT_SHELL
+	OPT_SHELL,
+	OPT_DEVICE,
+	OPT_COUNTING,
 };
 
 static const struct argp_option options[] = {
@@ -57,6 +59,12 @@ static const struct argp_option options[] = {
 	{"disk", 'd', "FILE", 0, "image of the NVMe namespace, written to (default: an empty one)",
 	 0},
 	{"disk-size", OPT_DISK_SIZE, "MIB", 0, "size of the empty one (default 1024)", 0},
+	{"device", OPT_DEVICE, "DEVICE", 0,
+	 "another PCI function on vfio-pci: a QEMU device, as edu or e1000e, or ivshmem:SIZE for a "
+	 "BAR 2 of that size; the addresses are in BARRAGE_DEVICES",
+	 0},
+	{"counting", OPT_COUNTING, NULL, 0,
+	 "one CPU, whose TSC counts instructions, the same on every boot", 0},
 	{"iommu-bits", OPT_IOMMU, "39|48", 0, "address width of the IOMMU (default 48)", 0},
 	{"env", 'e', "NAME=VALUE", 0, "set a variable for the program", 0},
 	{"file", 'f', "PATH", 0, "put a file or folder into the guest, at the same path", 0},
@@ -68,15 +76,16 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static void append(const char *option, char **list, char *value)
+/* Append to a list of at most @most, which ends with NULL. */
+static void append(const char *option, char **list, int most, char *value)
 {
-	for (int i = 0; i < MOST; i++) {
+	for (int i = 0; i < most; i++) {
 		if (!list[i]) {
 			list[i] = value;
 			return;
 		}
 	}
-	errx(CLI_USAGE, "%s: %d at most", option, MOST);
+	errx(CLI_USAGE, "%s: %d at most", option, most);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -113,13 +122,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'e':
 		if (!strchr(arg, '='))
 			argp_error(state, "--env %s: it takes NAME=VALUE", arg);
-		append("--env", o->env, arg);
+		append("--env", o->env, MOST, arg);
 		break;
 	case 'f':
-		append("--file", o->files, arg);
+		append("--file", o->files, MOST, arg);
 		break;
 	case 'w':
-		append("--with", o->programs, arg);
+		append("--with", o->programs, MOST, arg);
+		break;
+	case OPT_DEVICE:
+		append("--device", o->devices, VM_SLOTS - 1, arg);
+		break;
+	case OPT_COUNTING:
+		o->vm.counting = true;
 		break;
 	case OPT_KEEP_DRIVER:
 		o->keep_driver = true;
@@ -141,6 +156,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "which program? Name it after --, or take --shell");
 		if (o->argv && o->shell)
 			argp_error(state, "--shell takes no program");
+		if (o->vm.counting)
+			o->vm.cpus = 1; /* two hang in this mode */
+		o->vm.devices = o->devices;
 		if (o->modules && !o->kernel)
 			argp_error(state, "--modules goes with --kernel");
 		break;
@@ -202,9 +220,9 @@ static void prepare_shell(struct exec_options *o, struct guest_job *job)
 	job->rows = size.ws_row;
 	job->columns = size.ws_col;
 	for (int i = 0; tools[i]; i++)
-		append("--with", o->programs, tools[i]);
-	append("--env", o->env, "TERM=linux");
-	append("--env", o->env, "PS1=guest# ");
+		append("--with", o->programs, MOST, tools[i]);
+	append("--env", o->env, MOST, "TERM=linux");
+	append("--env", o->env, MOST, "PS1=guest# ");
 
 	raw = saved;
 	cfmakeraw(&raw);
@@ -260,7 +278,7 @@ int cmd_exec(int argc, char **argv)
 			.programs = o.programs,
 			.keep_driver = o.keep_driver,
 		};
-		o.vm.kvm = accel_kvm(&guest.kernel, NULL);
+		o.vm.kvm = !o.vm.counting && accel_kvm(&guest.kernel, NULL);
 		if (o.shell)
 			prepare_shell(&o, &job);
 		if (guest_run(&guest, &job, &o.vm, &streams, &outcome) == 0)

@@ -109,6 +109,25 @@ static int add_extras(struct image *image, const struct guest_job *job)
 	return 0;
 }
 
+/* The further devices go to vfio-pci as well; the program finds their addresses in a variable. */
+static void add_devices(const struct vm_config *config, struct script *s)
+{
+	char *list = format("BARRAGE_DEVICES=");
+	int slot = VM_FIRST_SLOT + 1;
+
+	for (char *const *d = config->devices; d && *d; d++, slot++) {
+		char *bdf = format("0000:00:%02x.0", slot);
+		char *longer = format("%s%s%s", list, d == config->devices ? "" : " ", bdf);
+
+		say(s, JOB_VFIO, bdf);
+		free(bdf);
+		free(list);
+		list = longer;
+	}
+	say(s, JOB_ENV, list);
+	free(list);
+}
+
 /* A quarter of the guest's memory as hugepages of 2 MiB. */
 static void add_settings(const struct guest_job *job, const struct vm_config *config,
 			 struct script *s)
@@ -120,6 +139,8 @@ static void add_settings(const struct guest_job *job, const struct vm_config *co
 	if (!job->keep_driver)
 		say(s, JOB_VFIO, VM_NVME_BDF);
 	say(s, JOB_ENV, "BARRAGE_BDF=" VM_NVME_BDF);
+	say(s, JOB_ENV, "BARRAGE_RECORDS=" RECORDS_PATH);
+	add_devices(config, s);
 	for (char *const *e = job->env; e && *e; e++)
 		say(s, JOB_ENV, *e);
 	if (job->rows) {

@@ -74,7 +74,7 @@ static double now(void)
 
 /* QEMU's command line. */
 struct args {
-	char *argv[96];
+	char *argv[160];
 	int argc;
 };
 
@@ -104,12 +104,26 @@ static void add_option(struct args *args, const char *option, const char *fmt, .
 	va_end(ap);
 }
 
+/*
+ * Counting mode: one guest instruction is one nanosecond of guest time, and one tick of its TSC.
+ * erms and fsrm are off because TCG counts each byte of a "rep stosb".
+ */
+static void add_cpus(struct args *args, const struct vm_config *c)
+{
+	if (c->counting) {
+		add_option(args, "-accel", "tcg,thread=single");
+		add_option(args, "-icount", "shift=0,sleep=off");
+		add_option(args, "-cpu", "max,-erms,-fsrm");
+	} else {
+		add_option(args, "-accel", c->kvm ? "kvm" : "tcg,thread=multi");
+		add_option(args, "-cpu", c->kvm ? "host" : "max");
+	}
+	add_option(args, "-smp", "%u", c->cpus);
+}
+
 static void add_machine(struct args *args, const struct vm_config *c)
 {
-	add_option(args, "-accel", c->kvm ? "kvm" : "tcg,thread=multi");
-	add_option(args, "-cpu", c->kvm ? "host" : "max");
 	add_option(args, "-machine", "q35,kernel-irqchip=split");
-	add_option(args, "-smp", "%u", c->cpus);
 	add_option(args, "-m", "%u", c->memory_mib);
 	add(args, "-nodefaults");
 	add(args, "-no-user-config");
@@ -118,13 +132,14 @@ static void add_machine(struct args *args, const struct vm_config *c)
 	add_option(args, "-device", "intel-iommu,intremap=on,aw-bits=%u", c->iommu_bits);
 }
 
+/* Where addresses are random, so is whether a fault needs another page-table page. */
 static void add_kernel(struct args *args, const struct vm_config *c)
 {
 	add_option(args, "-kernel", "%s", c->image);
 	add_option(args, "-initrd", "/proc/self/fd/%d", c->initramfs);
 	add_option(args, "-append",
-		   "console=ttyS0 %s panic=-1 oops=panic intel_iommu=on mitigations=off",
-		   c->verbose ? "" : "quiet");
+		   "console=ttyS0 %s panic=-1 oops=panic intel_iommu=on mitigations=off%s",
+		   c->verbose ? "" : "quiet", c->counting ? " nokaslr norandmaps" : "");
 }
 
 static void add_disk(struct args *args, const struct vm *vm)
@@ -146,6 +161,22 @@ static void add_disk(struct args *args, const struct vm *vm)
 		free(path);
 	}
 	add_option(args, "-device", "nvme,serial=barrage,drive=disk,addr=0x4");
+}
+
+static void add_devices(struct args *args, const struct vm_config *c)
+{
+	static const char ivshmem[] = "ivshmem:";
+	int slot = VM_FIRST_SLOT + 1;
+
+	for (char *const *d = c->devices; d && *d; d++, slot++) {
+		if (strncmp(*d, ivshmem, strlen(ivshmem)) != 0) {
+			add_option(args, "-device", "%s,addr=0x%x", *d, slot);
+			continue;
+		}
+		add_option(args, "-object", "memory-backend-ram,id=m%d,share=on,size=%s", slot,
+			   *d + strlen(ivshmem));
+		add_option(args, "-device", "ivshmem-plain,memdev=m%d,addr=0x%x", slot, slot);
+	}
 }
 
 static void add_channels(struct args *args, const struct vm *vm)
@@ -204,9 +235,11 @@ static void start(struct vm *vm)
 	open_channels(vm);
 	open_disk(vm);
 	add(&args, "qemu-system-x86_64");
+	add_cpus(&args, vm->config);
 	add_machine(&args, vm->config);
 	add_kernel(&args, vm->config);
 	add_disk(&args, vm);
+	add_devices(&args, vm->config);
 	add_channels(&args, vm);
 
 	vm->pid = fork();

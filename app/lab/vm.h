@@ -11,19 +11,24 @@
 
 #include "console.h"
 
-/** The NVMe controller's place in every guest. */
-#define VM_NVME_BDF "0000:00:04.0"
+/** The NVMe controller's place in every guest; further devices follow it. */
+#define VM_NVME_BDF   "0000:00:04.0"
+#define VM_FIRST_SLOT 4
+#define VM_SLOTS      24 /* that devices may take, the controller's included */
 
 struct vm_config {
 	const char *image; /* bzImage */
 	int initramfs;	   /* file descriptor */
 	bool kvm;	   /* else TCG */
+	bool counting;	   /* one CPU whose TSC counts instructions, the same on every boot */
 	unsigned int cpus;
 	unsigned int memory_mib;
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
 	const char *disk;	 /* image file of the namespace; NULL: an empty one, of */
 	unsigned long disk_mib;
-	unsigned int limit_s;	/* the guest is stopped after so long, */
+	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, or "ivshmem:64M"
+				 for a BAR of that size; ended by NULL; NULL: none */
+	unsigned int limit_s; /* the guest is stopped after so long, */
 	unsigned int silence_s; /* or when nothing at all has come from it for so long */
 	bool verbose;		/* copy its console to stderr */
 };

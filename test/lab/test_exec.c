@@ -63,6 +63,18 @@ static void is_such_a_machine(void **state)
 	assert_says(out, "0-2\n96\n0x010802\n");
 }
 
+static void has_more_devices(void **state)
+{
+	char out[4096];
+
+	assert_int_equal(run(out, sizeof(out),
+			     "$LAB exec --device edu --device ivshmem:64M -w cat -- bash -c '"
+			     "for d in $BARRAGE_DEVICES; do cat /sys/bus/pci/devices/$d/class;"
+			     "[ -e /sys/bus/pci/drivers/vfio-pci/$d ] && echo bound; done' 2>&1"),
+			 0);
+	assert_says(out, "0x00ff00\nbound\n0x050000\nbound\n");
+}
+
 static void binary_data_survives(void **state)
 {
 	char out[4096];
@@ -154,10 +166,15 @@ static void refuses_nonsense(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(passes_everything_through), cmocka_unit_test(is_such_a_machine),
-		cmocka_unit_test(binary_data_survives),	     cmocka_unit_test(keeps_a_disk),
-		cmocka_unit_test(reports_a_signal),	     cmocka_unit_test(stops_a_hang),
-		cmocka_unit_test(reports_a_dead_kernel),     cmocka_unit_test(refuses_nonsense),
+		cmocka_unit_test(passes_everything_through),
+		cmocka_unit_test(is_such_a_machine),
+		cmocka_unit_test(has_more_devices),
+		cmocka_unit_test(binary_data_survives),
+		cmocka_unit_test(keeps_a_disk),
+		cmocka_unit_test(reports_a_signal),
+		cmocka_unit_test(stops_a_hang),
+		cmocka_unit_test(reports_a_dead_kernel),
+		cmocka_unit_test(refuses_nonsense),
 	};
 
 	if (argc != 2 || setenv("LAB", argv[1], 1) < 0) {
