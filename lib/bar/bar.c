@@ -15,8 +15,12 @@
 #include "base.h"
 #include "brg_bar.h"
 
-/* From 6.12 on vfio-pci fills 2 MiB at a time, where address and BAR offset are aligned alike. */
-#define HUGE_FAULT ((uint64_t)2 << 20)
+/*
+ * From 6.12 on (f9e54c3a2f5b) vfio-pci fills 2 MiB or 1 GiB at a fault, where the address and the
+ * BAR offset are aligned alike.
+ */
+#define MIB_2 ((uint64_t)2 << 20)
+#define GIB_1 ((uint64_t)1 << 30)
 
 static uint64_t page_size(void)
 {
@@ -55,10 +59,17 @@ static int choose_range(struct brg_bar *bar, const struct brg_bar_opts *opts)
 	return 0;
 }
 
+static uint64_t alignment(uint64_t length)
+{
+	if (length >= GIB_1)
+		return GIB_1;
+	return length >= MIB_2 ? MIB_2 : page_size();
+}
+
 /* Address space for the range, congruent to the BAR offset where a huge fault could use that. */
 static int reserve(struct brg_bar *bar)
 {
-	uint64_t align = bar->length >= HUGE_FAULT ? HUGE_FAULT : page_size();
+	uint64_t align = alignment(bar->length);
 	uint64_t extra = align - page_size();
 	uint64_t skip;
 	char *space;

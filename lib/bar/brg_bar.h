@@ -30,7 +30,8 @@ enum brg_bar_policy {
 struct brg_bar_opts {
 	enum brg_bar_policy policy;
 	uint64_t offset; /* first byte wanted, page-aligned; default 0 */
-	uint64_t length; /* bytes wanted from there; 0: to the end of the BAR */
+	uint64_t
+		length; /* bytes wanted from there, rounded up to pages; 0: to the end of the BAR */
 };
 
 /**
@@ -55,7 +56,8 @@ struct brg_bar {
  * @param opts  NULL for the defaults.
  * @param bar   set to a mapping that the caller owns and releases with brg_bar_unmap().
  * @return 0; -EINVAL (range outside the BAR, or not aligned), -ENOENT (no such memory BAR),
- *         -ENOTSUP (the kernel does not allow this BAR to be mapped), -ENOMEM.
+ *         -ENOTSUP (the kernel does not allow this BAR to be mapped), -EIO (memory decode is off,
+ * so that a prefault would be a SIGBUS), -ENOMEM.
  *
  * Thread-safety: may be called for one device from many lcores at once.
  */

@@ -9,7 +9,8 @@
  * Mappings belong to the IOMMU domain of the device. Devices of one process normally share one
  * domain; memory mapped for one is then mapped for all of them.
  *
- * All calls are thread-safe.
+ * All calls are thread-safe. None may be made from an EAL memory event callback, which runs with
+ * EAL's memory locked.
  */
 
 #include <stddef.h>
@@ -23,6 +24,10 @@ extern "C" {
 /**
  * Map all of EAL's memory for the device, and from now on whatever EAL adds later; memory that EAL
  * gives back is unmapped. rte_malloc() memory can then be handed to the device as it is.
+ *
+ * External memory that is no heap (rte_extmem_register()) is not EAL's: brg_dma_register() it. So
+ * must be an external heap that is added later under --no-huge or --legacy-mem, where EAL tells
+ * nobody of new memory.
  *
  * Calls nest: every attach needs one brg_dma_detach(). EAL must be up.
  *

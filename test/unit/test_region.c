@@ -45,7 +45,8 @@ static void add_sparse(struct said *s, uint32_t n, const struct vfio_region_spar
 		add_cap(s, VFIO_REGION_INFO_CAP_SPARSE_MMAP, sizeof(*cap) + n * sizeof(*areas));
 
 	cap->nr_areas = n;
-	memcpy(cap->areas, areas, n * sizeof(*areas));
+	for (uint32_t i = 0; i < n; i++)
+		cap->areas[i] = areas[i];
 }
 
 /* The areas must be these: pairs of offset and size. */
