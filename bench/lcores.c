@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Launch one function on several lcores so that all of them enter it at the same moment: each
- * lcore, once it runs, spins until the last has arrived.
+ * Launch one function on several lcores so that all of them enter it at the same moment.
+ *
+ * A spin barrier alone does that only while all lcores are on a CPU. Where they are not their CPUs'
+ * only users, in a guest above all, one is now and then descheduled while it spins, and comes late
+ * by milliseconds. So the lcores leave the barrier together, compare when each did, and go once
+ * these times are close: the next barrier comes so soon that all of them are still running.
  */
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
-#include <rte_pause.h>
 #include <stdatomic.h>
 
 #include "lcores.h"
+
+#define CLOSE_NS 3000 /* an emulated barrier takes about 1000, a real one a tenth of that */
+#define ATTEMPTS 100  /* then they go as they are */
 
 struct launch {
 	void (*fn)(unsigned int index, void *arg);
 	void *arg;
 	unsigned int count;
-	atomic_uint arrived;
+	atomic_uint arrived;	      /* at any barrier of this launch */
+	uint64_t left[RTE_MAX_LCORE]; /* TSC, when each left the barrier */
 };
 
 double ticks_to_ns(uint64_t ticks)
@@ -24,15 +31,39 @@ double ticks_to_ns(uint64_t ticks)
 	return (double)ticks * 1e9 / (double)rte_get_tsc_hz();
 }
 
+/* Wait for all lcores, at the barrier that is the nth of this launch. No pause: it delays. */
+static void meet(struct launch *l, unsigned int nth)
+{
+	atomic_fetch_add(&l->arrived, 1);
+	while (atomic_load(&l->arrived) < nth * l->count)
+		;
+}
+
+static double spread_ns(const struct launch *l)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+
+	for (unsigned int i = 0; i < l->count; i++) {
+		first = RTE_MIN(first, l->left[i]);
+		last = RTE_MAX(last, l->left[i]);
+	}
+	return ticks_to_ns(last - first);
+}
+
 /* brg_env_init() was given no main lcore: EAL takes the first, whose index is 0. */
 static int meet_and_call(void *arg)
 {
 	struct launch *l = arg;
+	unsigned int index = (unsigned int)rte_lcore_index(-1), barrier = 0;
 
-	atomic_fetch_add(&l->arrived, 1);
-	while (atomic_load(&l->arrived) < l->count)
-		rte_pause();
-	l->fn((unsigned int)rte_lcore_index(-1), l->arg);
+	/* All lcores compare the same times, so all leave the loop in the same round. */
+	do {
+		meet(l, ++barrier);
+		l->left[index] = rte_rdtsc();
+		meet(l, ++barrier);
+	} while (spread_ns(l) > CLOSE_NS && barrier < 2 * ATTEMPTS);
+	meet(l, ++barrier);
+	l->fn(index, l->arg);
 	return 0;
 }
 
