@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_memory.h>
 #include <stdbool.h>
@@ -103,6 +105,41 @@ static void memory_added_later_is_mapped(void **state)
 	assert_true(is_mapped(memory + 32 * MIB - PAGE));
 	brg_dma_detach(dev);
 	assert_false(is_mapped(memory + 32 * MIB - PAGE));
+	rte_free(memory);
+}
+
+static int take_and_return_memory(void *arg)
+{
+	for (int i = 0; i < 50; i++) {
+		void *memory = rte_malloc(NULL, 32 * MIB, PAGE);
+
+		if (!memory)
+			return -1;
+		rte_free(memory);
+	}
+	return 0;
+}
+
+/* EAL's memory lock and ours are taken from both sides. */
+static void attach_while_memory_comes_and_goes(void **state)
+{
+	unsigned int worker = rte_get_next_lcore(-1, 1, 0);
+	char *memory;
+	int rounds = 0;
+
+	assert_int_not_equal(worker, RTE_MAX_LCORE);
+	assert_int_equal(rte_eal_remote_launch(take_and_return_memory, NULL, worker), 0);
+	while (rte_eal_get_lcore_state(worker) == RUNNING || rounds < 50) {
+		assert_works(brg_dma_attach(dev));
+		brg_dma_detach(dev);
+		rounds++;
+	}
+	assert_int_equal(rte_eal_wait_lcore(worker), 0);
+
+	memory = rte_malloc(NULL, 32 * MIB, PAGE);
+	assert_non_null(memory);
+	for (size_t off = 0; off < 32 * MIB; off += PAGE)
+		assert_false(is_mapped(memory + off)); /* nothing was left behind */
 	rte_free(memory);
 }
 
@@ -202,9 +239,11 @@ int main(void)
 		cmocka_unit_test(reserved_addresses_are_refused),
 		cmocka_unit_test(width_of_the_iommu_decides),
 		cmocka_unit_test(memlock_is_named),
-		cmocka_unit_test(memory_added_later_is_mapped), /* needs hugepages: the last */
+		/* With hugepages only: */
+		cmocka_unit_test(memory_added_later_is_mapped),
+		cmocka_unit_test(attach_while_memory_comes_and_goes),
 	};
-	size_t n = sizeof(tests) / sizeof(tests[0]) - (getenv("NO_HUGE") ? 1 : 0);
+	size_t n = sizeof(tests) / sizeof(tests[0]) - (getenv("NO_HUGE") ? 2 : 0);
 
 	test_bdf();
 	return _cmocka_run_group_tests("dma", tests, n, open_all, close_all);
