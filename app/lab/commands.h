@@ -5,6 +5,7 @@
 /* The sub-commands; argv[0] is "barrage-lab NAME". They return the exit status. */
 
 int cmd_compare(int argc, char **argv);
+int cmd_cost(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);

@@ -7,11 +7,9 @@
 
 #include <argp.h>
 #include <err.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "accel.h"
 #include "arms.h"
@@ -120,23 +118,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
-}
-
-/* barrage-bench is beside us when installed, and in bench/ of the same build otherwise. */
-static char *find_bench(void)
-{
-	char self[4096], *path;
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (len < 0)
-		err(1, "/proc/self/exe");
-	self[len] = '\0';
-	dirname(self);
-	path = format("%s/barrage-bench", self);
-	if (access(path, X_OK) == 0)
-		return path;
-	free(path);
-	return format("%s/../../bench/barrage-bench", self);
 }
 
 static bool wants_more(const struct arm *arm)
@@ -330,19 +311,6 @@ static bool run_once(struct compare *c, const struct guest *guest)
 	}
 }
 
-/* A handler by its name; a kernel, with the handler it has, by a name with ':' or '/' in it. */
-static bool prepare(const char *what, struct guest *guest)
-{
-	const struct handler *handler = NULL;
-	const char *kernel = NULL;
-
-	if (strpbrk(what, ":/"))
-		kernel = what;
-	else if (!(handler = handler_find(what)))
-		return false;
-	return guest_prepare(guest, handler, kernel, NULL) == 0;
-}
-
 static void set_up_arms(struct arm *arms, const char *side, const struct kernel *kernel,
 			const struct compare *c)
 {
@@ -424,9 +392,9 @@ int cmd_compare(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
 	if (!c.bench)
-		c.bench = bench = find_bench();
-	ok = prepare(c.sides[BEFORE], &c.guests[BEFORE]) &&
-	     prepare(c.sides[AFTER], &c.guests[AFTER]) && open_raw(&c);
+		c.bench = bench = host_program("barrage-bench");
+	ok = guest_prepare_named(&c.guests[BEFORE], c.sides[BEFORE]) == 0 &&
+	     guest_prepare_named(&c.guests[AFTER], c.sides[AFTER]) == 0 && open_raw(&c);
 	if (ok) {
 		c.kvm = accel_kvm(&c.guests[BEFORE].kernel, NULL);
 		ok = run_side(&c, BEFORE) && run_side(&c, AFTER);

@@ -33,6 +33,16 @@ int guest_prepare(struct guest *g, const struct handler *handler, const char *ke
 	return ret;
 }
 
+int guest_prepare_named(struct guest *g, const char *what)
+{
+	const struct handler *handler;
+
+	if (strpbrk(what, ":/"))
+		return guest_prepare(g, NULL, what, NULL);
+	handler = handler_find(what);
+	return handler ? guest_prepare(g, handler, NULL, NULL) : -1;
+}
+
 void guest_free(struct guest *g)
 {
 	modules_free(&g->modules);

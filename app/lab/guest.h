@@ -27,6 +27,13 @@ struct guest {
  */
 int guest_prepare(struct guest *g, const struct handler *handler, const char *kernel,
 		  const char *modules);
+
+/**
+ * The same by one word: a handler's name; or a kernel, with the handler it has, by a name with ':'
+ * or '/' in it.
+ */
+int guest_prepare_named(struct guest *g, const char *what);
+
 void guest_free(struct guest *g);
 
 /** A program to run in a guest, and what it needs there. */

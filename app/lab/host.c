@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Facts of the host, for results and for the doctor. */
 
+#include <err.h>
+#include <libgen.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "process.h"
@@ -41,4 +44,24 @@ char *host_qemu(void)
 		version = NULL;
 	free(text);
 	return version;
+}
+
+char *host_program(const char *name)
+{
+	static const char *const places[] = {".", "../libexec/barrage", "../../bench"};
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len < 0)
+		err(1, "/proc/self/exe");
+	self[len] = '\0';
+	dirname(self);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char *path = format("%s/%s/%s", self, places[i], name);
+
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	errx(1, "no %s beside %s: is it built?", name, self);
 }

@@ -13,4 +13,10 @@ unsigned int host_cpus(void);
 /** QEMU's version, as "7.2.22"; NULL when there is no QEMU. */
 char *host_qemu(void);
 
+/**
+ * Path of another program of Barrage: beside this one or in libexec when installed, in bench/ of
+ * the same build otherwise.
+ */
+char *host_program(const char *name);
+
 #endif

@@ -24,6 +24,7 @@ unsigned int number_option(const char *option, const char *text, unsigned int le
 
 static const struct cli_command commands[] = {
 	{"compare", "what a kernel fix changed: crashes, first faults, throughput", cmd_compare},
+	{"cost", "what mapping a BAR costs, in instructions", cmd_cost},
 	{"exec", "run a program of this machine in a guest, with an NVMe controller on VFIO",
 	 cmd_exec},
 	{"kernels", "the kernels a guest can run", cmd_kernels},

@@ -3,7 +3,9 @@
 #define BRG_STAT_H
 
 /*
- * A latency histogram with bounded relative error: buckets are powers of two, each cut into 128
+ * Latency histograms, and markers to count instructions between.
+ *
+ * The histogram has a bounded relative error: buckets are powers of two, each cut into 128
  * equal parts, so a quantile read back is at most 1/128 (0.8 %) above the true sample. Units are
  * the caller's (ticks, nanoseconds).
  *
@@ -51,6 +53,21 @@ uint64_t brg_hist_quantile(const struct brg_hist *h, double q);
 /** Arithmetic mean; 0 when empty. */
 BRG_API
 double brg_hist_mean(const struct brg_hist *h);
+
+/**
+ * Set a marker: say how many ticks of the TSC have gone by on this thread since its previous
+ * marker, the markers' own work left out. In the lab's counting mode a tick is an instruction:
+ * barrage-lab cost -- PROGRAM shows what lies between the markers that PROGRAM sets.
+ *
+ * Writes a line of JSON to the file that the environment variable BARRAGE_RECORDS names; does
+ * nothing where there is none. Not for hot paths.
+ *
+ * @param name  letters, digits and "-/.:"; anything else becomes '_'. The first 63 bytes count.
+ *
+ * Thread-safety: the first call of the process must have returned before other threads call.
+ */
+BRG_API
+void brg_stat_mark(const char *name);
 
 #ifdef __cplusplus
 }

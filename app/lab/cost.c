@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * barrage-lab cost: instruction counts from guests in counting mode, of barrage-cost or of what
+ * lies between the markers that a program of the user's sets.
+ */
+
+#include <argp.h>
+#include <err.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "guest.h"
+#include "host.h"
+#include "progress.h"
+#include "table.h"
+
+#define MOST 16
+
+struct cost {
+	const char *json;
+	bool full, verbose;
+	char *subjects[MOST + 1]; /* handlers and kernels */
+	char *const *program;	  /* the user's; NULL: barrage-cost */
+	/* of the guest that runs now */
+	const char *subject, *kernel;
+	json_t *records; /* what it streamed out */
+	json_t *rows;	 /* of all guests */
+};
+
+static const char doc[] =
+	"Count the instructions it takes to map a BAR and to use it for the first time, for each "
+	"handler or kernel named (default: unfixed fixed). The counts are the same on every run. "
+	"With a program after --: the instructions between the markers that it sets with "
+	"brg_stat_mark().\v"
+	"Example:\n"
+	"  barrage-lab cost unfixed fixed debian:7.3 --json cost.json\n"
+	"  barrage-lab cost debian:6.1 -- ./my-program";
+
+enum {
+	OPT_JSON = 256,
+	OPT_FULL
+};
+
+static const struct argp_option options[] = {
+	{"json", OPT_JSON, "FILE", 0, "write the result there", 0},
+	{"full", OPT_FULL, NULL, 0, "a BAR of 1 GiB, too", 0},
+	{"verbose", 'v', NULL, 0, "show the guests' consoles", 0},
+	{0},
+};
+
+static void add_subject(struct cost *c, char *name)
+{
+	int n = 0;
+
+	while (c->subjects[n])
+		n++;
+	if (n == MOST)
+		errx(1, "%d handlers and kernels at most", MOST);
+	c->subjects[n] = name;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct cost *c = state->input;
+
+	switch (key) {
+	case OPT_JSON:
+		c->json = arg;
+		break;
+	case OPT_FULL:
+		c->full = true;
+		break;
+	case 'v':
+		c->verbose = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (state->quoted && state->next > state->quoted) {
+			c->program = state->argv + state->next - 1;
+			state->next = state->argc; /* the rest is the program's */
+		} else {
+			add_subject(c, arg);
+		}
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static void take_record(void *arg, const char *line)
+{
+	struct cost *c = arg;
+	json_t *record = json_loads(line, 0, NULL);
+
+	if (record)
+		json_array_append_new(c->records, record);
+}
+
+static void take_output(void *arg, const char *data, size_t size)
+{
+	fwrite(data, 1, size, stderr);
+}
+
+static int run_guest(struct cost *c, const struct guest *guest)
+{
+	static char *const devices[] = {"ivshmem:2M", "ivshmem:64M", NULL};
+	static char *const full_devices[] = {"ivshmem:2M", "ivshmem:64M", "ivshmem:1G", NULL};
+	char *own = host_program("barrage-cost");
+	char *const bench[] = {own,
+			       VM_NVME_BDF ":0",
+			       "0000:00:05.0:2",
+			       "0000:00:06.0:2",
+			       c->full ? "0000:00:07.0:2" : NULL,
+			       NULL};
+	struct guest_job job = {.argv = c->program ? c->program : bench};
+	struct vm_config config = {
+		.counting = true,
+		.cpus = 1,
+		.memory_mib = 1024,
+		.iommu_bits = 48,
+		.disk_mib = 1024,
+		.devices = c->full ? full_devices : devices,
+		.limit_s = 1800,
+		.silence_s = 900,
+		.verbose = c->verbose,
+	};
+	struct vm_streams streams = {
+		.in = -1,
+		.out = take_output,
+		.err = take_output,
+		.record = take_record,
+		.arg = c,
+	};
+	struct vm_outcome outcome;
+	int ret;
+
+	progress("%s: counting instructions", c->subject);
+	ret = guest_run(guest, &job, &config, &streams, &outcome);
+	progress_clear();
+	free(own);
+	if (ret < 0)
+		return -1;
+	vm_explain(&outcome);
+	if (outcome.end == VM_EXIT && outcome.status)
+		warnx("%s ended with status %d under %s", job.argv[0], outcome.status, c->subject);
+	return outcome.end == VM_EXIT && outcome.status == 0 ? 0 : -1;
+}
+
+static const char *string(const json_t *record, const char *name)
+{
+	return json_string_value(json_object_get(record, name));
+}
+
+static json_int_t integer(const json_t *record, const char *name)
+{
+	return json_integer_value(json_object_get(record, name));
+}
+
+/* The record of an operation that is there once for all BARs. */
+static const json_t *find(const struct cost *c, const char *op)
+{
+	const json_t *record;
+	size_t i;
+
+	json_array_foreach (c->records, i, record)
+		if (string(record, "op") && !strcmp(string(record, "op"), op))
+			return record;
+	return NULL;
+}
+
+/*
+ * barrage-cost timed 100,000 instructions and read the TSC once between: were a tick no
+ * instruction, the counts would be worth nothing.
+ */
+static bool calibrated(const struct cost *c)
+{
+	json_int_t ticks = integer(find(c, "calibration"), "ticks");
+
+	if (ticks >= 99990 && ticks <= 100010)
+		return true;
+	warnx("%s: 100,000 instructions took %lld ticks of the TSC: this QEMU does not count them",
+	      c->subject, (long long)ticks);
+	return false;
+}
+
+static int add_bar_rows(struct cost *c)
+{
+	const json_t *reference = find(c, "reference-fault"), *record;
+	size_t i;
+
+	if (!reference || !calibrated(c))
+		return -1;
+	json_array_foreach (c->records, i, record) {
+		if (!strcmp(string(record, "policy"), "-"))
+			continue;
+		json_array_append_new(
+			c->rows,
+			json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "kernel", c->kernel,
+				  "handler", c->subject, "bar_bytes", integer(record, "bar_bytes"),
+				  "policy", string(record, "policy"), "op", string(record, "op"),
+				  "instructions", integer(record, "ticks"), "reference_fault",
+				  integer(reference, "ticks")));
+	}
+	return 0;
+}
+
+static int add_mark_rows(struct cost *c)
+{
+	const json_t *record;
+	size_t i;
+
+	json_array_foreach (c->records, i, record)
+		json_array_append_new(c->rows, json_pack("{s:s, s:s, s:s?, s:s?, s:I}", "kernel",
+							 c->kernel, "handler", c->subject, "from",
+							 string(record, "since"), "to",
+							 string(record, "mark"), "instructions",
+							 integer(record, "ticks")));
+	if (json_array_size(c->records) == 0)
+		warnx("%s set no two markers: it calls brg_stat_mark() before and after what is to "
+		      "be counted",
+		      c->program[0]);
+	return json_array_size(c->records) ? 0 : -1;
+}
+
+static int run_subject(struct cost *c, const char *subject)
+{
+	struct guest guest;
+	int ret = guest_prepare_named(&guest, subject);
+
+	if (ret == 0) {
+		c->subject = subject;
+		c->kernel = guest.kernel.release ? guest.kernel.release : guest.kernel.name;
+		c->records = json_array();
+		ret = run_guest(c, &guest);
+		if (ret == 0)
+			ret = c->program ? add_mark_rows(c) : add_bar_rows(c);
+		json_decref(c->records);
+	}
+	guest_free(&guest);
+	return ret;
+}
+
+static const char *size_name(json_int_t bytes, char *text, size_t size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB"};
+	int unit = 0;
+
+	while (bytes >= 1024 && bytes % 1024 == 0 && unit < 3) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, size, "%lld %s", (long long)bytes, units[unit]);
+	return text;
+}
+
+static void print_bar_rows(const struct cost *c)
+{
+	static const char *const heads[] = {"handler",	     ">BAR",	    "policy", "operation",
+					    ">instructions", ">of a fault", NULL};
+	struct table *t = table_new(heads);
+	const json_t *row;
+	char bytes[32];
+	size_t i;
+
+	json_array_foreach (c->rows, i, row) {
+		table_cell(t, "%s", string(row, "handler"));
+		table_cell(t, "%s", size_name(integer(row, "bar_bytes"), bytes, sizeof(bytes)));
+		table_cell(t, "%s", string(row, "policy"));
+		table_cell(t, "%s", string(row, "op"));
+		table_cell(t, "%lld", (long long)integer(row, "instructions"));
+		table_cell(t, "%.2f",
+			   (double)integer(row, "instructions") /
+				   (double)integer(row, "reference_fault"));
+	}
+	table_print(t, stdout);
+	table_free(t);
+	printf("\nThe least of several runs each. A fault: the first touch of a page that is in "
+	       "the "
+	       "page cache, on the same boot.\n");
+}
+
+static void print_mark_rows(const struct cost *c)
+{
+	static const char *const heads[] = {"handler", "from", "to", ">instructions", NULL};
+	struct table *t = table_new(heads);
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (c->rows, i, row) {
+		table_cell(t, "%s", string(row, "handler"));
+		table_cell(t, "%s", string(row, "from"));
+		table_cell(t, "%s", string(row, "to"));
+		table_cell(t, "%lld", (long long)integer(row, "instructions"));
+	}
+	table_print(t, stdout);
+	table_free(t);
+}
+
+static int write_json(const struct cost *c)
+{
+	json_t *result =
+		json_pack("{s:s, s:O}", "schema", c->program ? "barrage-marks/1" : "barrage-cost/1",
+			  "rows", c->rows);
+	int ret = json_dump_file(result, c->json, JSON_INDENT(2));
+
+	if (ret)
+		warn("%s", c->json);
+	json_decref(result);
+	return ret;
+}
+
+int cmd_cost(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "[HANDLER|KERNEL...] [-- PROGRAM [ARGUMENT...]]", doc, NULL,
+		NULL,	 NULL};
+	struct cost c = {.rows = json_array()};
+	int ret = 0;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &c);
+	if (!c.subjects[0]) {
+		add_subject(&c, c.program ? "fixed" : "unfixed");
+		if (!c.program)
+			add_subject(&c, "fixed");
+	}
+	for (int i = 0; ret == 0 && c.subjects[i]; i++)
+		ret = run_subject(&c, c.subjects[i]);
+	if (ret == 0) {
+		(c.program ? print_mark_rows : print_bar_rows)(&c);
+		ret = c.json ? write_json(&c) : 0;
+	}
+	json_decref(c.rows);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
