@@ -110,8 +110,8 @@ static void memory_added_later_is_mapped(void **state)
 
 static int take_and_return_memory(void *arg)
 {
-	for (int i = 0; i < 50; i++) {
-		void *memory = rte_malloc(NULL, 32 * MIB, PAGE);
+	for (int i = 0; i < 15; i++) {
+		void *memory = rte_malloc(NULL, 20 * MIB, PAGE);
 
 		if (!memory)
 			return -1;
@@ -129,16 +129,16 @@ static void attach_while_memory_comes_and_goes(void **state)
 
 	assert_int_not_equal(worker, RTE_MAX_LCORE);
 	assert_int_equal(rte_eal_remote_launch(take_and_return_memory, NULL, worker), 0);
-	while (rte_eal_get_lcore_state(worker) == RUNNING || rounds < 50) {
+	while (rte_eal_get_lcore_state(worker) == RUNNING || rounds < 15) {
 		assert_works(brg_dma_attach(dev));
 		brg_dma_detach(dev);
 		rounds++;
 	}
 	assert_int_equal(rte_eal_wait_lcore(worker), 0);
 
-	memory = rte_malloc(NULL, 32 * MIB, PAGE);
+	memory = rte_malloc(NULL, 20 * MIB, PAGE);
 	assert_non_null(memory);
-	for (size_t off = 0; off < 32 * MIB; off += PAGE)
+	for (size_t off = 0; off < 20 * MIB; off += MIB / 2)
 		assert_false(is_mapped(memory + off)); /* nothing was left behind */
 	rte_free(memory);
 }
