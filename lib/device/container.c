@@ -128,21 +128,28 @@ void brg_container_put(struct brg_container *c)
 /* Words for a refused address: whether it lies outside what the IOMMU translates. */
 static int fail_range(const struct brg_container *c, uint64_t start, uint64_t end)
 {
-	const struct vfio_iommu_type1_info_cap_iova_range *ranges = NULL;
+	struct vfio_iommu_type1_info_cap_iova_range head = {0};
 	struct vfio_iommu_type1_info ask = {0};
 	struct vfio_iommu_type1_info *info;
+	const char *cap = NULL;
 	char text[256] = "";
 	size_t len = 0;
 	bool inside = false;
 
 	info = brg_vfio_get_info(c->fd, VFIO_IOMMU_GET_INFO, &ask, sizeof(ask));
 	if (info && (info->flags & VFIO_IOMMU_INFO_CAPS))
-		ranges = (const void *)brg_vfio_find_cap(info, info->cap_offset,
-							 VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
-	for (uint32_t i = 0; ranges && i < ranges->nr_iovas; i++) {
-		uint64_t first = ranges->iova_ranges[i].start;
-		uint64_t last = ranges->iova_ranges[i].end;
+		cap = (const void *)brg_vfio_find_cap(info, info->cap_offset,
+						      VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+	/* Before a881b496941f (6.6) a capability may follow one of 12 bytes, not aligned to 8. */
+	if (cap)
+		memcpy(&head, cap, sizeof(head));
+	for (uint32_t i = 0; i < head.nr_iovas; i++) {
+		struct vfio_iova_range range;
+		uint64_t first, last;
 
+		memcpy(&range, cap + sizeof(head) + i * sizeof(range), sizeof(range));
+		first = range.start;
+		last = range.end;
 		inside |= start >= first && end - 1 <= last;
 		if (len < sizeof(text))
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
@@ -150,7 +157,7 @@ static int fail_range(const struct brg_container *c, uint64_t start, uint64_t en
 						last);
 	}
 	free(info);
-	if (inside || !ranges)
+	if (inside || !cap)
 		return brg_fail(EINVAL, "the IOMMU refuses to map 0x%" PRIx64 "-0x%" PRIx64, start,
 				end - 1);
 	return brg_fail(ERANGE,
