@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The PRP list: out of line, because commands of up to two pages do without it. */
+/* PRP2, out of line: commands of one page do without it. */
 
 #include "prp.h"
 
-void brg_prp_write_list(uint64_t buf, size_t len, uint64_t *list)
+uint64_t brg_prp2(uint64_t first, uint64_t last, uint64_t *list)
 {
-	uint64_t page, end = buf + len;
+	uint64_t page = (first | (BRG_PRP_PAGE - 1)) + 1, *entry;
 
-	for (page = brg_prp_second(buf); page < end; page += BRG_PRP_PAGE)
-		*list++ = page;
+	if (brg_prp_is_one_page(page, last))
+		return page;
+	for (entry = list; page <= last; page += BRG_PRP_PAGE)
+		*entry++ = page;
+	return (uintptr_t)list;
 }

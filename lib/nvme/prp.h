@@ -24,30 +24,17 @@ static inline size_t brg_prp_list_entries(size_t max_transfer)
 	return max_transfer / BRG_PRP_PAGE;
 }
 
-/** The address of the first page behind the one that @p buf is in. */
-static inline uint64_t brg_prp_second(uint64_t buf)
+/** Whether the bytes from @p first to @p last lie in one page, so that PRP2 is not used. */
+static inline bool brg_prp_is_one_page(uint64_t first, uint64_t last)
 {
-	return (buf | (BRG_PRP_PAGE - 1)) + 1;
-}
-
-/** Whether the buffer touches more than two pages, so that its list must be written. */
-static inline bool brg_prp_needs_list(uint64_t buf, size_t len)
-{
-	return buf + len > brg_prp_second(buf) + BRG_PRP_PAGE;
+	return (first ^ last) < BRG_PRP_PAGE;
 }
 
 /**
- * PRP2 of [buf, buf + len), PRP1 being buf itself: 0, the second page, or the list.
- * @param buf,len  buf dword-aligned; len more than 0.
+ * PRP2 for the bytes from @p first to @p last, which do not lie in one page: the second page, or
+ * the list, which is then written.
+ * @param list  room for brg_prp_list_entries() that does not cross a page.
  */
-static inline uint64_t brg_prp2(uint64_t buf, size_t len, const uint64_t *list)
-{
-	if (buf + len <= brg_prp_second(buf))
-		return 0;
-	return brg_prp_needs_list(buf, len) ? (uintptr_t)list : brg_prp_second(buf);
-}
-
-/** Write the list: all pages but the first. It must not cross a page of its own. */
-void brg_prp_write_list(uint64_t buf, size_t len, uint64_t *list);
+uint64_t brg_prp2(uint64_t first, uint64_t last, uint64_t *list);
 
 #endif

@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #include "base.h"
-#include "prp.h"
 #include "queue.h"
 
 static size_t pages(size_t bytes)
@@ -18,7 +17,7 @@ static size_t pages(size_t bytes)
 
 size_t brg_queue_bytes(uint16_t depth)
 {
-	return sizeof(struct brg_nvme_qpair) + rte_align32pow2(depth) * sizeof(struct brg_tracker);
+	return sizeof(struct brg_nvme_qpair) + depth * sizeof(struct brg_tracker);
 }
 
 size_t brg_queue_dma_bytes(uint16_t depth, size_t max_transfer)
@@ -32,8 +31,7 @@ void brg_queue_init(struct brg_nvme_qpair *qp, uint16_t depth, void *dma, size_t
 		    volatile uint32_t *sq_doorbell, volatile uint32_t *cq_doorbell)
 {
 	uint8_t *cq = (uint8_t *)dma + pages(depth * sizeof(struct brg_nvme_sqe));
-	uint64_t *lists = (uint64_t *)(cq + pages(depth * sizeof(struct brg_nvme_cqe)));
-	uint32_t i;
+	uint16_t cid = depth - 1;
 
 	qp->dma = dma;
 	qp->depth = depth;
@@ -45,17 +43,19 @@ void brg_queue_init(struct brg_nvme_qpair *qp, uint16_t depth, void *dma, size_t
 	qp->cqe = qp->cq;
 	qp->phase = 1; /* the first pass inverts the zeroes that the ring starts with */
 	qp->max_transfer = max_transfer;
-	qp->tracker_mask = rte_align32pow2(depth) - 1;
-	for (i = 0; i <= qp->tracker_mask; i++) {
-		qp->trackers[i].list = lists + i * brg_prp_list_entries(max_transfer);
-		qp->trackers[i].next = i + 2 < depth ? i + 1 : BRG_NO_TRACKER;
+	qp->lists = (uint64_t *)(cq + pages(depth * sizeof(struct brg_nvme_cqe)));
+	qp->trackers = (struct brg_tracker *)(qp + 1);
+	while (cid-- > 0) {
+		qp->trackers[cid].cid = cid;
+		qp->trackers[cid].next = qp->free;
+		qp->free = &qp->trackers[cid];
 	}
 }
 
 void brg_queue_kill(struct brg_nvme_qpair *qp)
 {
 	qp->dead = true;
-	qp->free = BRG_NO_TRACKER;
+	qp->free = NULL;
 }
 
 int brg_queue_full(const struct brg_nvme_qpair *qp)
@@ -68,13 +68,14 @@ int brg_queue_full(const struct brg_nvme_qpair *qp)
 int brg_queue_submit(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe, brg_nvme_cb cb,
 		     void *arg)
 {
-	struct brg_nvme_sqe *slot = &qp->sq[qp->sq_tail];
-	uint16_t cid;
+	struct brg_tracker *tracker = brg_tracker_take(qp, cb, arg);
+	struct brg_nvme_sqe *slot;
 
-	if (unlikely(!brg_tracker_take(qp, cb, arg, &cid)))
+	if (unlikely(!tracker))
 		return brg_queue_full(qp);
+	slot = &qp->sq[qp->sq_tail];
 	*slot = *sqe;
-	slot->cid = cid;
+	slot->cid = tracker->cid;
 	brg_sq_ring(qp);
 	return 0;
 }
@@ -95,6 +96,39 @@ static inline void advance(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe 
 	qp->cqe = next;
 }
 
+/* The tracker of the command that a ready entry is about; NULL when there is none in flight. */
+static inline struct brg_tracker *tracker_of(struct brg_nvme_qpair *qp,
+					     const struct brg_nvme_cqe *cqe)
+{
+	uint16_t cid;
+
+	/* The rest of the entry, and the data, must not be read before the phase bit. */
+	rte_io_rmb();
+	cid = *(const volatile uint16_t *)&cqe->cid; /* checked and used: read once */
+	if (unlikely(cid >= qp->depth || !qp->trackers[cid].cb))
+		return NULL;
+	return &qp->trackers[cid];
+}
+
+/* All state is settled before the callback, which may submit. The entry stays valid meanwhile: the
+ * controller may reuse it only after the doorbell. */
+static inline void call_back(struct brg_nvme_qpair *qp, struct brg_tracker *tracker,
+			     const struct brg_nvme_cqe *cqe)
+{
+	brg_nvme_cb cb = tracker->cb;
+	void *arg = tracker->arg;
+
+	tracker->cb = NULL;
+	tracker->next = qp->free;
+	qp->free = tracker;
+	cb(arg, cqe);
+}
+
+static inline void ring_cq(struct brg_nvme_qpair *qp)
+{
+	rte_write32(qp->cqe - qp->cq, qp->cq_doorbell);
+}
+
 /* The entry is left in place, so that every later poll ends here again. */
 static __attribute__((cold, noinline)) int stray_completion(struct brg_nvme_qpair *qp)
 {
@@ -105,42 +139,44 @@ static __attribute__((cold, noinline)) int stray_completion(struct brg_nvme_qpai
 			qp->qid, qp->cqe->cid);
 }
 
-/* Call back from @p cqe on, which is ready. */
-static __attribute__((noinline)) int complete(struct brg_nvme_qpair *qp, unsigned int max,
-					      const struct brg_nvme_cqe *cqe)
+static __attribute__((noinline)) int take_many(struct brg_nvme_qpair *qp, unsigned int max)
 {
+	const struct brg_nvme_cqe *cqe = qp->cqe;
 	unsigned int taken = 0;
 
 	do {
-		struct brg_tracker *tracker;
-		uint32_t cid;
+		struct brg_tracker *tracker = tracker_of(qp, cqe);
 
-		/* The rest of the entry, and the data, must not be read before the phase bit. */
-		rte_io_rmb();
-		cid = *(const volatile uint16_t *)&cqe->cid; /* checked and used: read once */
-		tracker = &qp->trackers[cid & qp->tracker_mask];
-		if (unlikely(tracker->next != cid)) {
-			if (!taken)
-				return stray_completion(qp);
+		if (unlikely(!tracker))
 			break;
-		}
-		/* All state is settled before the callback, which may submit. The entry stays
-		 * valid meanwhile: the controller may reuse it only after the doorbell below. */
 		advance(qp, cqe);
-		tracker->next = qp->free;
-		qp->free = cid;
-		tracker->cb(tracker->arg, cqe);
+		call_back(qp, tracker, cqe);
 		cqe = qp->cqe;
 	} while (++taken != max && is_ready(qp, cqe));
-	rte_write32(qp->cqe - qp->cq, qp->cq_doorbell);
+	if (unlikely(!taken))
+		return stray_completion(qp);
+	ring_cq(qp);
 	return taken;
 }
 
 int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max)
 {
 	const struct brg_nvme_cqe *cqe = qp->cqe;
+	struct brg_tracker *tracker;
 
-	return is_ready(qp, cqe) ? complete(qp, max, cqe) : 0;
+	if (!is_ready(qp, cqe))
+		return 0;
+	/* One completion is the common case, and much less work when it is known to be just one,
+	 * which at the end of the ring is not. */
+	if (cqe + 1 == qp->cq_end || is_ready(qp, cqe + 1))
+		return take_many(qp, max);
+	tracker = tracker_of(qp, cqe);
+	if (unlikely(!tracker))
+		return stray_completion(qp);
+	qp->cqe = cqe + 1;
+	call_back(qp, tracker, cqe);
+	ring_cq(qp);
+	return 1;
 }
 
 unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp)
@@ -163,11 +199,13 @@ void brg_queue_abort(struct brg_nvme_qpair *qp)
 	for (cid = 0; cid < qp->depth; cid++) {
 		struct brg_tracker *tracker = &qp->trackers[cid];
 
-		if (tracker->next != cid)
+		brg_nvme_cb cb = tracker->cb;
+
+		if (!cb)
 			continue;
-		tracker->next = BRG_NO_TRACKER;
+		tracker->cb = NULL;
 		advance(qp, qp->cqe);
 		cqe.cid = cid;
-		tracker->cb(tracker->arg, &cqe);
+		cb(tracker->arg, &cqe);
 	}
 }

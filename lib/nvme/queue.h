@@ -19,22 +19,20 @@
 #include <stdbool.h>
 
 #include "brg_nvme.h"
+#include "prp.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "NVMe structures are used in place");
 _Static_assert(sizeof(struct brg_nvme_sqe) == 64, "3.3.3.1");
 _Static_assert(sizeof(struct brg_nvme_cqe) == 16, "3.3.3.2");
 
-#define BRG_NO_TRACKER UINT32_MAX
-
-/**
- * What is known of the command with one identifier, the tracker's index. Free trackers form a
- * list; the tracker of a command in flight links to itself, which no free one does.
- */
+/** What is known of the command with one identifier. */
 struct brg_tracker {
-	brg_nvme_cb cb;
-	void *arg;
-	uint64_t *list; /* room for its PRP list */
-	uint32_t next;	/* free: the next free one or BRG_NO_TRACKER; in flight: itself */
+	brg_nvme_cb cb; /* NULL: no command with it is in flight */
+	union {
+		void *arg;
+		struct brg_tracker *next; /* the next free one */
+	};
+	uint16_t cid; /* its index, never changed */
 };
 
 struct brg_nvme_qpair {
@@ -42,31 +40,30 @@ struct brg_nvme_qpair {
 	const struct brg_nvme_cqe *cqe; /* the next entry to complete */
 	uint16_t phase;			/* the phase bit that it will have then */
 	bool dead;			/* takes no more submissions; see brg_queue_kill() */
-	uint32_t free;	       /* first free tracker: the one last used, still in the cache */
-	uint32_t tracker_mask; /* number of trackers - 1, a power of two - 1 */
+	uint32_t depth;			/* entries of each ring */
+	struct brg_tracker *trackers;	/* by command identifier */
+	struct brg_tracker *free; /* the one last used comes first: it is still in the cache */
 	const struct brg_nvme_cqe *cq, *cq_end;
 	volatile uint32_t *cq_doorbell;
 
 	/* And every submission. */
 	struct brg_nvme_sqe *sq;
 	volatile uint32_t *sq_doorbell;
-	uint32_t sq_tail;
-	uint32_t depth; /* entries of each ring */
+	uint32_t sq_tail; /* the next entry to fill */
 	size_t max_transfer;
+
+	uint64_t *lists; /* room for one PRP list per identifier */
 
 	/* The owner's. */
 	struct brg_nvme_ctrl *ctrl;
 	void *dma;
 	uint16_t qid;
-
-	struct brg_tracker trackers[] __rte_cache_aligned;
 } __rte_cache_aligned;
 
 /** Bytes of a queue pair structure, to be zeroed and cache-aligned by whoever allocates it. */
 size_t brg_queue_bytes(uint16_t depth);
 
-/** Bytes of memory for rings and PRP lists, to be zeroed, page-aligned and visible to the device.
- */
+/** Bytes of device-visible memory for rings and PRP lists, to be zeroed and page-aligned. */
 size_t brg_queue_dma_bytes(uint16_t depth, size_t max_transfer);
 
 /** Make a queue pair of zeroed memory: brg_queue_bytes() and brg_queue_dma_bytes() of it. */
@@ -89,24 +86,27 @@ void brg_queue_abort(struct brg_nvme_qpair *qp);
 /** Why there is no tracker: -EAGAIN, or -EIO when the queue pair is dead. */
 int brg_queue_full(const struct brg_nvme_qpair *qp) __attribute__((cold));
 
-/** Take a tracker for a command; its index is the command identifier. NULL when there is none. */
-static inline struct brg_tracker *brg_tracker_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb,
-						   void *arg, uint16_t *cid)
+/** Room for the PRP list of a command; it does not cross a page. */
+static inline uint64_t *brg_queue_list(const struct brg_nvme_qpair *qp, uint16_t cid)
 {
-	uint32_t index = qp->free;
-	struct brg_tracker *tracker = &qp->trackers[index];
+	return qp->lists + cid * brg_prp_list_entries(qp->max_transfer);
+}
 
-	if (unlikely(index == BRG_NO_TRACKER))
+/** Take a tracker for a command. NULL: there is none. */
+static inline struct brg_tracker *brg_tracker_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb,
+						   void *arg)
+{
+	struct brg_tracker *tracker = qp->free;
+
+	if (unlikely(!tracker))
 		return NULL;
 	qp->free = tracker->next;
-	tracker->next = index;
 	tracker->cb = cb;
 	tracker->arg = arg;
-	*cid = index;
 	return tracker;
 }
 
-/** Hand the entry at the tail to the controller. */
+/** Hand the entry that was filled to the controller. */
 static inline void brg_sq_ring(struct brg_nvme_qpair *qp)
 {
 	uint32_t tail = qp->sq_tail + 1;

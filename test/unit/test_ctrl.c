@@ -48,6 +48,7 @@ static struct fake *fake_new(void)
 	assert_non_null(f->dma);
 	memset(f->ctrl.admin, 0, bytes);
 	memset(f->dma, 0, dma_bytes);
+	memset(f->ctrl.admin_page, 0xff, BRG_PRP_PAGE); /* of some command before */
 	brg_queue_init(f->ctrl.admin, DEPTH, f->dma, 0, &f->sq_doorbell, &f->cq_doorbell);
 	return f;
 }
@@ -174,6 +175,9 @@ static void fatal_status(void **state)
 	set(f, NVME_REG_CC, NVME_SET(1, CC_EN));
 	assert_int_equal(brg_ctrl_disable(&f->ctrl), 0);
 	assert_int_equal(NVME_CC_EN(get(f, NVME_REG_CC)), 0);
+	/* The error does not end the wait for it to stop, which it does not in the time it has. */
+	set(f, NVME_REG_CSTS, NVME_SET(1, CSTS_CFS) | NVME_SET(1, CSTS_RDY));
+	assert_fails(brg_ctrl_disable(&f->ctrl), ETIMEDOUT, "not disabled");
 	fake_free(f);
 }
 
@@ -225,7 +229,7 @@ static void admin_completes(void **state)
 	unsigned int i;
 
 	for (i = 0; i < 5 * DEPTH; i++) {
-		answer(f, f->ctrl.admin->free, 0, i);
+		answer(f, f->ctrl.admin->free->cid, 0, i);
 		assert_int_equal(brg_nvme_admin(&f->ctrl, &sqe, data, sizeof(data), &cqe), 0);
 		assert_int_equal(cqe.dw0, i);
 		assert_string_equal(data, ""); /* nobody wrote to the page: it must read as zero */

@@ -35,18 +35,22 @@ static void step(struct walk *walk, uint64_t address)
 static void assert_same(const struct walk *walk, uint64_t buf, size_t len)
 {
 	static uint64_t list[LIST_ROOM + 1] __attribute__((aligned(4096)));
-	uint64_t prp2 = brg_prp2(buf, len, list);
+	uint64_t last = buf + len - 1, prp2;
 	unsigned int listed = walk->count - 1;
 
-	assert_int_equal(brg_prp_needs_list(buf, len), walk->count > 2);
-	if (walk->count <= 2) {
-		assert_true(prp2 == (walk->count == 2 ? walk->pages[1] : 0));
+	assert_int_equal(brg_prp_is_one_page(buf, last), walk->count == 1);
+	if (walk->count == 1)
+		return;
+	assert_in_range(listed, 1, LIST_ROOM);
+	list[0] = UNTOUCHED;
+	list[listed] = UNTOUCHED;
+	prp2 = brg_prp2(buf, last, list);
+	if (walk->count == 2) {
+		assert_true(prp2 == walk->pages[1]);
+		assert_true(list[0] == UNTOUCHED);
 		return;
 	}
 	assert_true(prp2 == (uintptr_t)list);
-	assert_in_range(listed, 2, LIST_ROOM);
-	list[listed] = UNTOUCHED;
-	brg_prp_write_list(buf, len, list);
 	assert_memory_equal(list, &walk->pages[1], listed * sizeof(*list));
 	assert_true(list[listed] == UNTOUCHED);
 }
@@ -94,7 +98,7 @@ static void list_room_is_exact(void **state)
 		size_t room = brg_prp_list_entries(max);
 
 		memset(list, 0x55, sizeof(list));
-		brg_prp_write_list(BASE + BRG_PRP_PAGE - 4, max, list);
+		brg_prp2(BASE + BRG_PRP_PAGE - 4, BASE + BRG_PRP_PAGE - 4 + max - 1, list);
 		assert_true(list[room - 1] != UNTOUCHED);
 		assert_true(list[room] == UNTOUCHED);
 	}

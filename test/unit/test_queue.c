@@ -463,7 +463,7 @@ static void lists_stay_in_their_pages(void **state)
 			assert_non_null(qp);
 			brg_queue_init(aligned, depths[i], (void *)dma, max, NULL, NULL);
 			for (cid = 0; cid < depths[i] - 1u; cid++) {
-				uint64_t at = (uintptr_t)aligned->trackers[cid].list;
+				uint64_t at = (uintptr_t)brg_queue_list(aligned, cid);
 
 				assert_true(at / 4096 == (at + list - 1) / 4096);
 				assert_true(at >= (uintptr_t)aligned->cq_end);
