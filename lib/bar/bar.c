@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bar.h"
 #include "base.h"
-#include "brg_bar.h"
 
 /*
  * From 6.12 on (f9e54c3a2f5b) vfio-pci fills 2 MiB or 1 GiB at a fault, where the address and the
@@ -108,21 +108,30 @@ static int map_areas(struct brg_bar *bar, const struct brg_region *region)
 	return 0;
 }
 
-/*
- * Read one register of every page: kernels to 6.11 fill the whole VMA at the first, later ones a
- * page or 2 MiB at a time. Without memory decode the read would be a SIGBUS.
- */
-static int prefault(const struct brg_bar *bar, const struct brg_region *region)
+int brg_bar_check_decode(struct brg_device *dev)
 {
 	uint16_t command;
 	int rc;
 
-	rc = brg_device_config_read(bar->dev, PCI_COMMAND, &command, sizeof(command));
+	rc = brg_device_config_read(dev, PCI_COMMAND, &command, sizeof(command));
 	if (rc)
 		return rc;
 	if (!(command & PCI_COMMAND_MEMORY))
 		return brg_fail(EIO, "memory decode of %s is off: its BARs cannot be read",
-				brg_device_get_info(bar->dev)->bdf);
+				brg_device_get_info(dev)->bdf);
+	return 0;
+}
+
+/*
+ * Read one register of every page: kernels to 6.11 fill the whole VMA at the first, later ones a
+ * page or 2 MiB at a time.
+ */
+static int prefault(const struct brg_bar *bar, const struct brg_region *region)
+{
+	int rc = brg_bar_check_decode(bar->dev);
+
+	if (rc)
+		return rc;
 	for (unsigned int i = 0; i < region->nareas; i++) {
 		struct brg_area part;
 
