@@ -68,7 +68,7 @@ static int add_modules(struct image *image, const struct guest *g, struct script
 {
 	for (size_t i = 0; i < g->modules.count; i++) {
 		const char *path = g->modules.paths[i], *base = strrchr(path, '/') + 1;
-		char *name = format("/barrage/%.*s.ko", (int)(strstr(base, ".ko") - base), base);
+		char *name = format(JOB_FOLDER "/%.*s.ko", (int)(strstr(base, ".ko") - base), base);
 		size_t size;
 		void *data = unpack_file(path, &size);
 		int ret = data ? image_add_data(image, name, data, size, 0644) : -1;

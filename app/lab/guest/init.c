@@ -22,6 +22,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +80,19 @@ static void mount_all(void)
 	symlink("/proc/self/fd/1", "/dev/stdout");
 	symlink("/proc/self/fd/2", "/dev/stderr");
 	mkdir("/run/barrage", 0755);
+}
+
+/* The modules where a program of this kernel looks for them; depmod's index is not there. */
+static void show_modules(void)
+{
+	struct utsname kernel;
+	char path[128];
+
+	uname(&kernel);
+	mkdir("/lib", 0755);
+	mkdir("/lib/modules", 0755);
+	snprintf(path, sizeof(path), "/lib/modules/%s", kernel.release);
+	symlink(JOB_FOLDER, path);
 }
 
 static void loopback_up(void)
@@ -328,6 +342,7 @@ int main(void)
 	int status;
 
 	mount_all();
+	show_modules();
 	loopback_up();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/root", 1);

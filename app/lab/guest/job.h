@@ -9,7 +9,8 @@
  * order:
  */
 
-#define JOB_FILE      "/barrage/job"
+#define JOB_FOLDER    "/barrage" /* in the guest: the modules, and */
+#define JOB_FILE      JOB_FOLDER "/job"
 
 #define JOB_MODULE    "module"	  /* path of a module to load */
 #define JOB_HUGEPAGES "hugepages" /* number of 2 MiB pages to reserve */
