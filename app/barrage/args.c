@@ -51,6 +51,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_ALL:
 		a->class_code = BRG_PCI_CLASS_ANY;
 		return 0;
+	case 'm':
+		a->module = arg;
+		return 0;
+	case OPT_CONFIRM:
+		a->bdf = arg;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (!p->wants_bdf || a->bdf)
 			argp_error(state, "\"%s\" is one argument too many", arg);

@@ -17,11 +17,13 @@ int cmd_show(int argc, char **argv);
 int cmd_bind(int argc, char **argv);
 int cmd_unbind(int argc, char **argv);
 int cmd_identify(int argc, char **argv);
+int cmd_kernel(int argc, char **argv);
 
 /** What the command lines can say; a command lets in its own options only. */
 struct args {
 	const char *bdf;
 	const char *driver;
+	const char *module;
 	uint32_t class_code;
 	bool kernel;
 	bool json;
@@ -30,7 +32,8 @@ struct args {
 /* Keys of the options without a letter of their own. */
 enum {
 	OPT_KERNEL = 256,
-	OPT_ALL
+	OPT_ALL,
+	OPT_CONFIRM
 };
 
 #define OPTION_JSON                                   \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* barrage: find PCI functions, move them between drivers, ask NVMe controllers who they are. */
+/*
+ * barrage: find PCI functions, move them between drivers, ask NVMe controllers who they are, and
+ * the kernel how it maps BARs.
+ */
 
 #include "cli.h"
 #include "commands.h"
@@ -11,6 +14,7 @@ static const struct cli_command commands[] = {
 	{"bind", "give a function to vfio-pci, or to another driver", cmd_bind},
 	{"unbind", "take a function from its driver", cmd_unbind},
 	{"identify", "what an NVMe controller says of itself and its namespaces", cmd_identify},
+	{"kernel", "whether lcores may touch a mapping together for the first time", cmd_kernel},
 	{0},
 };
 

@@ -11,7 +11,9 @@
 
 static const char *barrage;
 
-static const char *const names[] = {"list", "show", "bind", "unbind", "identify"};
+/* The first two ask for no device. */
+#define WITHOUT_DEVICE 2
+static const char *const names[] = {"list", "kernel", "show", "bind", "unbind", "identify"};
 
 static void mistake(int status, const char *words)
 {
@@ -22,7 +24,7 @@ static void mistake(int status, const char *words)
 
 static void no_command(void **state)
 {
-	mistake(run(barrage, NULL), "list show bind unbind identify");
+	mistake(run(barrage, NULL), "list show bind unbind identify kernel");
 	mistake(run(barrage, "frobnicate", NULL), "no command \"frobnicate\"");
 }
 
@@ -49,13 +51,14 @@ static void version(void **state)
 
 static void missing_and_extra_arguments(void **state)
 {
-	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = WITHOUT_DEVICE; i < sizeof(names) / sizeof(names[0]); i++) {
 		mistake(run(barrage, names[i], NULL), "which device?");
 		mistake(run(barrage, names[i], NOT_THERE, "another", NULL),
 			"\"another\" is one argument too many");
 		mistake(run(barrage, names[i], "--frobnicate", NULL), "unrecognized option");
 	}
 	mistake(run(barrage, "list", NOT_THERE, NULL), "one argument too many");
+	mistake(run(barrage, "kernel", NOT_THERE, NULL), "one argument too many");
 	mistake(run(barrage, "bind", "--kernel", "-d", "x", NOT_THERE, NULL), "exclude each other");
 	mistake(run(barrage, "bind", NOT_THERE, "--driver", NULL), "requires an argument");
 	/* An option of one command is none of another's. */
@@ -73,7 +76,7 @@ static void bad_classes(void **state)
 
 static void devices_that_are_not_there(void **state)
 {
-	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = WITHOUT_DEVICE; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_int_equal(run(barrage, names[i], NOT_THERE, NULL), 1);
 		assert_printed("barrage: there is no PCI function " NOT_THERE);
 		assert_int_equal(run(barrage, names[i], "/dev/nvme0", NULL), 1);
@@ -99,6 +102,36 @@ static void list_is_valid_json(void **state)
 	json_decref(list);
 }
 
+/* Whatever kernel this machine has, there is a verdict and a reason for it. */
+static void kernel_has_a_verdict(void **state)
+{
+	json_t *json;
+
+	assert_int_equal(run(barrage, "kernel", NULL), 0);
+	assert_printed("\nvulnerable   ");
+	assert_printed("\nevidence     ");
+	assert_int_equal(run(barrage, "kernel", "--json", NULL), 0);
+	json = json_loads(printed, 0, NULL);
+	assert_true(json_is_string(json_object_get(json, "era")));
+	assert_true(json_is_boolean(json_object_get(json, "vulnerable")));
+	assert_true(json_is_boolean(json_object_get(json, "loaded")));
+	assert_true(json_string_length(json_object_get(json, "evidence")) > 0);
+	assert_true(json_string_length(json_object_get(json, "consequence")) > 0);
+	assert_non_null(json_object_get(json, "kernel"));
+	assert_non_null(json_object_get(json, "module"));
+	json_decref(json);
+}
+
+static void kernel_wants_a_module(void **state)
+{
+	assert_int_equal(run(barrage, "kernel", "--module", "/nowhere", NULL), 1);
+	assert_printed("barrage: /nowhere: No such file");
+	assert_int_equal(run(barrage, "kernel", "--module", barrage, "--json", NULL), 1);
+	assert_printed("is no kernel module");
+	assert_int_equal(run(barrage, "kernel", "--confirm", NOT_THERE, NULL), 1);
+	assert_printed("barrage: there is no PCI function " NOT_THERE);
+}
+
 /* A class that no machine has (PCI Code and ID Assignment Specification: fe is reserved). */
 static void empty_list(void **state)
 {
@@ -119,6 +152,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(devices_that_are_not_there),
 		cmocka_unit_test(list_is_valid_json),
 		cmocka_unit_test(empty_list),
+		cmocka_unit_test(kernel_has_a_verdict),
+		cmocka_unit_test(kernel_wants_a_module),
 	};
 
 	if (argc != 2) {

@@ -87,6 +87,23 @@ static void identify_names_the_controller(void **state)
 	check_identify();
 }
 
+/* Debian's 6.1 has the fix. */
+static void kernel_has_the_fix(void **state)
+{
+	json_t *json;
+
+	assert_int_equal(run(barrage, "kernel", NULL), 0);
+	assert_printed("handler      fixed\nvulnerable   no\n");
+	assert_printed("vfio-pci-core.ko, which is loaded\n");
+	assert_int_equal(run(barrage, "kernel", "--confirm", bdf, "--json", NULL), 0);
+	json = printed_json();
+	assert_string_equal(text(json, "era"), "fixed");
+	assert_true(json_is_false(json_object_get(json, "vulnerable")));
+	assert_true(json_is_true(json_object_get(json, "loaded")));
+	assert_non_null(strstr(text(json, "evidence"), "touched: 1 0 0 0"));
+	json_decref(json);
+}
+
 static void bind_moves_it_there_and_back(void **state)
 {
 	char expected[128];
@@ -155,6 +172,7 @@ int main(void)
 		cmocka_unit_test(list_has_the_controller),
 		cmocka_unit_test(show_says_it_is_usable),
 		cmocka_unit_test(identify_names_the_controller),
+		cmocka_unit_test(kernel_has_the_fix),
 		cmocka_unit_test(bind_moves_it_there_and_back),
 		cmocka_unit_test(used_device_is_refused),
 		cmocka_unit_test(unknown_driver_is_refused),
