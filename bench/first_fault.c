@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "lcores.h"
 #include "trials.h"
@@ -153,24 +152,22 @@ static void report(struct gb_state *state, struct run *run)
 	gb_counter(state, "faults_per_s", (double)run->samples * 1e9 / run->window_ns);
 }
 
-/*
- * From 5.8 until 6a45ece4c9af (5.14) this is a kernel BUG, and distributions backport: a version
- * number proves nothing. Barrage cannot tell the handler of the running kernel yet, so every kernel
- * counts as one that may crash.
- */
+/* From 5.8 until 6a45ece4c9af (5.14) and its backports this is a kernel BUG. */
 static bool refused(struct gb_state *state, const struct arm *arm)
 {
-	struct utsname kernel;
-	char why[512];
+	struct brg_bar_handler handler;
+	char why[1024];
 
 	if (arm->sharing != SHARING_SHARED || arm->lcores == 1 || arm->bench->allow_kernel_bug)
 		return false;
-	uname(&kernel);
-	snprintf(why, sizeof(why),
-		 "%u lcores that touch one VMA together crash kernels from 5.8 on that lack commit "
-		 "6a45ece4c9af, and whether %s has it cannot be told yet: run this in the lab, or "
-		 "give --allow-kernel-bug",
-		 arm->lcores, kernel.release);
+	brg_bar_handler_detect(NULL, &handler);
+	if (!handler.vulnerable)
+		return false;
+	snprintf(
+		why, sizeof(why),
+		"%u lcores that touch one VMA together may crash this kernel: the fault handler of "
+		"its vfio-pci is %s (%s); run this in the lab, or give --allow-kernel-bug",
+		arm->lcores, brg_bar_era_name(handler.era), handler.evidence);
 	gb_skip(state, why);
 	return true;
 }

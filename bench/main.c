@@ -55,7 +55,7 @@ static const struct argp_option options[] = {
 	 "first_fault: trials of each benchmark (default: as many as --benchmark_min_time needs)",
 	 2},
 	{"allow-kernel-bug", OPT_ALLOW_KERNEL_BUG, NULL, 0,
-	 "first_fault: let several lcores fault one VMA although that may crash this kernel", 2},
+	 "first_fault: let several lcores fault one VMA even on a kernel that this may crash", 2},
 	{"queue-depth", OPT_QUEUE_DEPTH, "LIST", 0,
 	 "nvme_io: reads in flight per lcore (default 32)", 3},
 	{"seconds", OPT_SECONDS, "S", 0, "nvme_io: how long each runs (default 1)", 3},

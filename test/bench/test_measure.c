@@ -44,7 +44,6 @@ static int run_bench(void **state)
 			"--trials=12",
 			"--seconds=0.2",
 			"--queue-depth=4",
-			"--allow-kernel-bug",
 			"--trials-out=" STREAM,
 			"--benchmark_out=" REPORT,
 			NULL};
