@@ -14,6 +14,7 @@
 
 #include "bar.h"
 #include "base.h"
+#include "guard.h"
 
 /*
  * From 6.12 on (f9e54c3a2f5b) vfio-pci fills 2 MiB or 1 GiB at a fault, where the address and the
@@ -21,6 +22,18 @@
  */
 #define MIB_2 ((uint64_t)2 << 20)
 #define GIB_1 ((uint64_t)1 << 30)
+
+/* What the user sees of a mapping, and what not. */
+struct mapping {
+	struct brg_bar bar;
+	struct brg_guard *guard;
+	atomic_int loss; /* enum brg_loss */
+};
+
+static struct mapping *mapping(const struct brg_bar *bar)
+{
+	return (struct mapping *)(uintptr_t)bar;
+}
 
 static uint64_t page_size(void)
 {
@@ -108,30 +121,12 @@ static int map_areas(struct brg_bar *bar, const struct brg_region *region)
 	return 0;
 }
 
-int brg_bar_check_decode(struct brg_device *dev)
-{
-	uint16_t command;
-	int rc;
-
-	rc = brg_device_config_read(dev, PCI_COMMAND, &command, sizeof(command));
-	if (rc)
-		return rc;
-	if (!(command & PCI_COMMAND_MEMORY))
-		return brg_fail(EIO, "memory decode of %s is off: its BARs cannot be read",
-				brg_device_get_info(dev)->bdf);
-	return 0;
-}
-
 /*
  * Read one register of every page: kernels to 6.11 fill the whole VMA at the first, later ones a
- * page or 2 MiB at a time.
+ * page or 2 MiB at a time. Where memory decode is off nothing is filled and the guard answers.
  */
-static int prefault(const struct brg_bar *bar, const struct brg_region *region)
+static void prefault(const struct brg_bar *bar, const struct brg_region *region)
 {
-	int rc = brg_bar_check_decode(bar->dev);
-
-	if (rc)
-		return rc;
 	for (unsigned int i = 0; i < region->nareas; i++) {
 		struct brg_area part;
 
@@ -140,7 +135,6 @@ static int prefault(const struct brg_bar *bar, const struct brg_region *region)
 		for (uint64_t off = 0; off < part.size; off += page_size())
 			(void)brg_bar_read32(bar, part.offset + off);
 	}
-	return 0;
 }
 
 int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar_opts *opts,
@@ -150,7 +144,7 @@ int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar
 	const struct brg_bar_opts *o = opts ? opts : &defaults;
 	const char *bdf = brg_device_get_info(dev)->bdf;
 	const struct brg_region *region;
-	struct brg_bar *b;
+	struct mapping *m;
 	int rc;
 
 	*bar = NULL;
@@ -160,30 +154,34 @@ int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar
 	if (!region->nareas)
 		return brg_fail(ENOTSUP, "the kernel does not let BAR %u of %s be mapped", index,
 				bdf);
-	b = calloc(1, sizeof(*b));
-	if (!b)
+	m = calloc(1, sizeof(*m));
+	if (!m)
 		return brg_fail(ENOMEM, "no memory for a BAR mapping");
-	b->dev = dev;
-	b->index = index;
-	b->size = region->size;
-	rc = choose_range(b, o);
+	m->bar.dev = dev;
+	m->bar.index = index;
+	m->bar.size = region->size;
+	rc = choose_range(&m->bar, o);
 	if (!rc)
-		rc = reserve(b);
+		rc = reserve(&m->bar);
 	if (rc)
-		goto free_bar;
-	rc = map_areas(b, region);
-	if (!rc && o->policy == BRG_BAR_PREFAULT)
-		rc = prefault(b, region);
+		goto free_mapping;
+	m->guard = brg_guard_add(m->bar.base + m->bar.offset, m->bar.length, &m->loss);
+	if (!m->guard)
+		rc = brg_fail(ENOMEM, "no memory for a BAR mapping");
+	if (!rc)
+		rc = map_areas(&m->bar, region);
 	if (rc)
 		goto unmap;
-	*bar = b;
+	if (o->policy == BRG_BAR_PREFAULT)
+		prefault(&m->bar, region);
+	*bar = &m->bar;
 	return 0;
 
 unmap:
-	brg_bar_unmap(b);
+	brg_bar_unmap(&m->bar);
 	return rc;
-free_bar:
-	free(b);
+free_mapping:
+	free(m);
 	return rc;
 }
 
@@ -191,8 +189,40 @@ void brg_bar_unmap(struct brg_bar *bar)
 {
 	if (!bar)
 		return;
+	brg_guard_remove(mapping(bar)->guard);
 	munmap((void *)(uintptr_t)(bar->base + bar->offset), bar->length);
-	free(bar);
+	free(mapping(bar));
+}
+
+int brg_bar_check_decode(struct brg_device *dev)
+{
+	const char *bdf = brg_device_get_info(dev)->bdf;
+	uint16_t command;
+	int rc;
+
+	rc = brg_device_config_read(dev, PCI_COMMAND, &command, sizeof(command));
+	if (rc)
+		return rc;
+	if (command == UINT16_MAX)
+		return brg_fail(EIO, "config space of %s reads all-ones: the device is gone", bdf);
+	if (!(command & PCI_COMMAND_MEMORY))
+		return brg_fail(EIO, "memory decode of %s is off: its BARs cannot be read", bdf);
+	return 0;
+}
+
+bool brg_bar_lost(const struct brg_bar *bar)
+{
+	atomic_int *loss = &mapping(bar)->loss;
+	int is = atomic_load_explicit(loss, memory_order_relaxed);
+
+	if (is == BRG_LOSS_NONE)
+		return false;
+	if (is == BRG_LOSS_KNOWN && !brg_bar_check_decode(bar->dev)) {
+		atomic_store(loss, BRG_LOSS_NONE);
+		return false;
+	}
+	atomic_store(loss, BRG_LOSS_KNOWN);
+	return true;
 }
 
 volatile void *brg_bar_ptr(const struct brg_bar *bar, uint64_t offset, uint64_t len)

@@ -6,8 +6,7 @@
 
 #include "brg_bar.h"
 
-/** Whether the device answers reads of its BARs: without memory decode they are SIGBUS. 0 or -EIO.
- */
+/** Whether the device answers reads of its BARs, or the guard would: 0 or -EIO. */
 int brg_bar_check_decode(struct brg_device *dev);
 
 #endif

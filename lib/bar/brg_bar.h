@@ -10,6 +10,7 @@
  * 5.14) two lcores that fault one VMA together are a kernel BUG; see doc/fault-eras.md.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,21 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/*
+ * The guard. An access to a BAR whose device does not answer, because its memory decode is off or
+ * it is gone, is a SIGBUS. From the moment a BAR is mapped by brg_bar_map() until it is unmapped, a
+ * handler for that signal makes every load from it all-ones and drops every store, on any thread,
+ * as the bus itself does with a device that is gone. When the device answers again, the next access
+ * reaches it. Accesses that succeed cost nothing.
+ *
+ * The handler is installed by the first brg_bar_map() of a process, and stays. It knows plain
+ * moves, string instructions, and arithmetic with an operand in memory, which covers the accessors
+ * below, what compilers make of a volatile access, memcpy() and memset(). Anything else, and any
+ * SIGBUS that is not about a mapping of Barrage, goes to the handler that was installed before, or
+ * does what SIGBUS does by default. A program that installs a handler of its own later calls
+ * brg_bar_sigbus() in it.
+ */
 
 /** When the page tables of a mapping are filled. */
 enum brg_bar_policy {
@@ -57,8 +73,8 @@ struct brg_bar {
  * @param opts  NULL for the defaults.
  * @param bar   set to a mapping that the caller owns and releases with brg_bar_unmap().
  * @return 0; -EINVAL (range outside the BAR, or not aligned), -ENOENT (no such memory BAR),
- *         -ENOTSUP (the kernel does not allow this BAR to be mapped), -EIO (memory decode is off,
- * so that a prefault would be a SIGBUS), -ENOMEM.
+ *         -ENOTSUP (the kernel does not allow this BAR to be mapped), -ENOMEM. A device that does
+ *         not answer can be mapped all the same, see brg_bar_lost().
  *
  * Thread-safety: may be called for one device from many lcores at once.
  */
@@ -69,6 +85,34 @@ int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar
 /** Unmap. No lcore may be using the mapping. NULL is allowed. Thread-safe. */
 BRG_API
 void brg_bar_unmap(struct brg_bar *bar);
+
+/**
+ * Whether the device did not answer an access through this mapping: true from the first access that
+ * the guard finished until a call finds the device there again, with memory decode on. So a loss
+ * that has come and gone between two calls is reported by one. Costs a load unless it is lost. Any
+ * thread, one at a time.
+ */
+BRG_API
+bool brg_bar_lost(const struct brg_bar *bar);
+
+/**
+ * Put the guard's handler in front of the handler for SIGBUS that there is now, and pass on to that
+ * what is not ours. Only needed after something else has installed a handler that knows nothing of
+ * the guard, and that does not itself pass on to it. One thread at a time.
+ */
+BRG_API
+void brg_bar_guard(void);
+
+/**
+ * What the guard's handler does, for a program with a SIGBUS handler of its own, installed later.
+ * Async-signal-safe.
+ *
+ * @param info,context  the second and third argument of the handler (SA_SIGINFO).
+ * @return true when the signal was an access to a mapping of Barrage and is dealt with: the handler
+ *         shall return. False: it is the program's to deal with.
+ */
+BRG_API
+bool brg_bar_sigbus(const siginfo_t *info, void *context);
 
 /**
  * Address of [offset, offset + len) in the mapping, for registers that are accessed often.
@@ -82,16 +126,29 @@ volatile void *brg_bar_ptr(const struct brg_bar *bar, uint64_t offset, uint64_t 
  * single loads and stores of the given width, not reordered by the compiler; on x86 uncached
  * accesses are not reordered by the CPU either. The offset is not checked: use brg_bar_ptr() once
  * where it is not a constant. Any lcore.
+ *
+ * Loads are in assembler because clang folds a volatile one into whatever uses the value, a
+ * multiplication for instance, which the guard could not finish.
  */
 
 static inline uint32_t brg_bar_read32(const struct brg_bar *bar, uint64_t off)
 {
-	return *(volatile uint32_t *)(bar->base + off);
+	uint32_t value;
+
+	__asm__ volatile("movl %1, %0"
+			 : "=r"(value)
+			 : "m"(*(volatile uint32_t *)(bar->base + off)));
+	return value;
 }
 
 static inline uint64_t brg_bar_read64(const struct brg_bar *bar, uint64_t off)
 {
-	return *(volatile uint64_t *)(bar->base + off);
+	uint64_t value;
+
+	__asm__ volatile("movq %1, %0"
+			 : "=r"(value)
+			 : "m"(*(volatile uint64_t *)(bar->base + off)));
+	return value;
 }
 
 static inline void brg_bar_write32(const struct brg_bar *bar, uint64_t off, uint32_t value)

@@ -176,7 +176,10 @@ int brg_device_find_ext_cap(const struct brg_device *dev, uint16_t id);
 BRG_API
 int brg_device_set_bus_master(struct brg_device *dev, bool on);
 
-/** Memory decode (command register): off makes every access to a mapped BAR a SIGBUS. */
+/**
+ * Memory decode (command register): off makes every access to a mapped BAR a SIGBUS, from which
+ * mappings made by brg_bar_map() are guarded.
+ */
 BRG_API
 int brg_device_set_memory_decode(struct brg_device *dev, bool on);
 

@@ -236,16 +236,47 @@ static void lazy_touches_nothing_prefault_all(void **state)
 	brg_bar_unmap(bar);
 }
 
-static void prefault_needs_memory_decode(void **state)
+/* The file loses its pages as the device loses memory decode. */
+static void loss_is_survived_and_told(void **state)
 {
-	struct brg_bar_opts lazy = {.policy = BRG_BAR_LAZY};
 	struct brg_device *dev = *state;
+	struct brg_bar *other;
 	struct brg_bar *bar;
 
+	assert_int_equal(brg_bar_map(dev, 0, NULL, &bar), 0);
+	brg_bar_guard(); /* cmocka has put a handler of its own in place */
+	assert_false(brg_bar_lost(bar));
+
 	dev->command = 0;
-	assert_fails(brg_bar_map(dev, 0, NULL, &bar), EIO, "memory decode");
-	assert_null(bar);
-	assert_int_equal(brg_bar_map(dev, 0, &lazy, &bar), 0);
+	assert_int_equal(ftruncate(dev->fd, 0), 0);
+	assert_false(brg_bar_lost(bar)); /* nobody has looked */
+	assert_int_equal(brg_bar_read32(bar, 8), UINT32_MAX);
+	brg_bar_write64(bar, 8, 5);
+	assert_true(brg_bar_lost(bar));
+	assert_true(brg_bar_lost(bar));
+	assert_true(brg_bar_read64(bar, 8 * PAGE) == UINT64_MAX);
+	assert_int_equal(brg_bar_map(dev, 0, NULL, &other), 0);
+	assert_true(brg_bar_lost(other)); /* prefaulting it was lost */
+	brg_bar_unmap(other);
+
+	dev->command = PCI_COMMAND_MEMORY;
+	assert_int_equal(ftruncate(dev->fd, AT + PAGES * PAGE), 0);
+	assert_int_equal(brg_bar_read32(bar, 8), 0);
+	assert_false(brg_bar_lost(bar));
+
+	/* Come and gone before anybody asks: told all the same, once. */
+	assert_int_equal(ftruncate(dev->fd, 0), 0);
+	assert_int_equal(brg_bar_read32(bar, 8), UINT32_MAX);
+	assert_int_equal(ftruncate(dev->fd, AT + PAGES * PAGE), 0);
+	assert_true(brg_bar_lost(bar));
+	assert_false(brg_bar_lost(bar));
+
+	/* Config space of a device that is gone reads all-ones as well. */
+	assert_int_equal(ftruncate(dev->fd, 0), 0);
+	dev->command = UINT16_MAX;
+	assert_int_equal(brg_bar_read32(bar, 8), UINT32_MAX);
+	assert_true(brg_bar_lost(bar));
+	assert_true(brg_bar_lost(bar));
 	brg_bar_unmap(bar);
 }
 
@@ -287,7 +318,7 @@ int main(void)
 		on_a_device(unmap_leaves_nothing),
 		on_a_device(large_mappings_are_aligned),
 		on_a_device(lazy_touches_nothing_prefault_all),
-		on_a_device(prefault_needs_memory_decode),
+		on_a_device(loss_is_survived_and_told),
 		on_a_device(refusals),
 	};
 
