@@ -43,7 +43,7 @@ static int wait_for_completion(struct brg_nvme_ctrl *ctrl, uint8_t opcode)
 	}
 }
 
-static int failed_before(const struct brg_nvme_ctrl *ctrl)
+int brg_admin_failed(const struct brg_nvme_ctrl *ctrl)
 {
 	return brg_fail(EIO,
 			"%s: an earlier admin command was never completed; close the controller "
@@ -58,7 +58,7 @@ int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 	int err;
 
 	if (ctrl->failed)
-		return failed_before(ctrl);
+		return brg_admin_failed(ctrl);
 	ctrl->admin_done = false;
 	err = brg_queue_submit(ctrl->admin, sqe, on_completion, ctrl);
 	if (!err)
@@ -85,7 +85,7 @@ int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *d
 	if (len > BRG_PRP_PAGE || (len && !data))
 		return brg_fail(EINVAL, "an admin command cannot carry %zu bytes at %p", len, data);
 	if (ctrl->failed) /* the page may still be in use */
-		return failed_before(ctrl);
+		return brg_admin_failed(ctrl);
 	sqe->prp1 = len ? (uintptr_t)ctrl->admin_page : 0;
 	sqe->prp2 = 0;
 	if (len && sqe->opcode & NVME_DATA_TFR_HOST_TO_CTRL)

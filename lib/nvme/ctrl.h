@@ -53,6 +53,9 @@ int brg_ctrl_enable(struct brg_nvme_ctrl *ctrl);
 /** CC.SHN = normal, and wait for CSTS.SHST. */
 int brg_ctrl_shutdown(struct brg_nvme_ctrl *ctrl);
 
+/** -EIO, and the sentence for a controller whose admin queue has failed. */
+int brg_admin_failed(const struct brg_nvme_ctrl *ctrl);
+
 /** Run an admin command whose PRPs are set, and wait for it. Returns as brg_nvme_admin(). */
 int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 		  struct brg_nvme_cqe *cqe);

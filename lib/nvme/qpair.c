@@ -139,6 +139,8 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 	struct brg_nvme_qpair *qp;
 	int err;
 
+	if (ctrl->failed)
+		return brg_admin_failed(ctrl);
 	if (!depth)
 		depth = RTE_MIN(DEFAULT_DEPTH, max_depth);
 	if (depth < 2 || depth > max_depth)

@@ -356,6 +356,7 @@ static void closing_frees_queue_pairs(void **state)
 /* The function is reset behind the driver's back: the admin queue is gone, nothing must hang. */
 static void reset_behind_our_back(void **state)
 {
+	struct brg_nvme_qpair *qp;
 	struct brg_nvme_ns again;
 
 	qpair_of(0);
@@ -363,6 +364,7 @@ static void reset_behind_our_back(void **state)
 	assert_works(brg_device_set_memory_decode(dev, true));
 	assert_int_equal(brg_nvme_ns_get(ctrl, 1, &again), -ETIMEDOUT);
 	assert_fails(brg_nvme_ns_get(ctrl, 1, &again), EIO, "open it again");
+	assert_fails(brg_nvme_qpair_create(ctrl, NULL, &qp), EIO, "open it again");
 	close_ctrl(NULL);
 	assert_int_equal(open_ctrl(NULL), 0);
 	brg_nvme_qpair_free(qpair_of(0));
