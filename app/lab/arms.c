@@ -12,6 +12,22 @@
 
 const char *const sharing_names[SHARINGS] = {"single", "shared", "per-lcore"};
 
+void arms_init(struct arm arms[SHARINGS], const char *handler, const char *kernel,
+	       unsigned int lcores, unsigned int trials, bool io)
+{
+	for (int i = 0; i < SHARINGS; i++)
+		arms[i] = (struct arm){
+			.handler = handler,
+			.kernel = kernel,
+			.sharing = i,
+			.lcores = i == SINGLE ? 1 : lcores,
+			.left = trials,
+			.io_done = !io,
+			.bar = -1,
+			.iops = -1,
+		};
+}
+
 static void add_sample(struct arm *arm, uint64_t ns)
 {
 	arm->ns = realloc(arm->ns, (arm->nns + 1) * sizeof(*arm->ns));

@@ -42,6 +42,13 @@ struct arm {
 	double iops;	  /* < 0: not measured */
 };
 
+/**
+ * The three arms of a handler: a lone lcore, and @p lcores of them on a shared VMA and on one each.
+ * @param io  whether throughput is to be measured.
+ */
+void arms_init(struct arm arms[SHARINGS], const char *handler, const char *kernel,
+	       unsigned int lcores, unsigned int trials, bool io);
+
 /** Take a line that the bench streamed out, parsed. False when it is none of this arm's. */
 bool arm_take(struct arm *arm, const json_t *record);
 

@@ -7,6 +7,7 @@
 int cmd_compare(int argc, char **argv);
 int cmd_cost(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_matrix(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

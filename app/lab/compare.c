@@ -107,26 +107,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static void set_up_arms(struct arm *arms, const char *side, const struct kernel *kernel,
-			const struct compare *c)
-{
-	for (int i = 0; i < SHARINGS; i++)
-		arms[i] = (struct arm){
-			.handler = side,
-			.kernel = kernel->release ? kernel->release : kernel->name,
-			.sharing = i,
-			.lcores = i == SINGLE ? 1 : c->lcores,
-			.left = c->ntrials,
-			.bar = -1,
-			.iops = -1,
-		};
-}
-
 static int run_side(struct compare *c, int side)
 {
 	struct arm *arms = c->arms + side * SHARINGS;
 
-	set_up_arms(arms, c->sides[side], &c->guests[side].kernel, c);
+	arms_init(arms, c->sides[side], kernel_title(&c->guests[side].kernel), c->lcores,
+		  c->ntrials, true);
 	return trials_run(&c->trials, &c->guests[side], arms, SHARINGS);
 }
 

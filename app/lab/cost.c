@@ -233,7 +233,7 @@ static int run_subject(struct cost *c, const char *subject)
 
 	if (ret == 0) {
 		c->subject = subject;
-		c->kernel = guest.kernel.release ? guest.kernel.release : guest.kernel.name;
+		c->kernel = kernel_title(&guest.kernel);
 		c->records = json_array();
 		ret = run_guest(c, &guest);
 		if (ret == 0)

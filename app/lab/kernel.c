@@ -523,6 +523,11 @@ int kernel_get(const char *what, const char *modules, struct kernel *k)
 	return ret;
 }
 
+const char *kernel_title(const struct kernel *k)
+{
+	return k->release ? k->release : k->name;
+}
+
 void kernel_free(struct kernel *k)
 {
 	free(k->name);

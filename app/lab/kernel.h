@@ -49,6 +49,9 @@ int kernel_get(const char *what, const char *modules, struct kernel *kernel);
 /** The version in the cache, "" when there is none. Freed by the caller. */
 char *kernel_cached_version(const struct kernel_series *series);
 
+/** What results call it: its release, or a user's own by its name. */
+const char *kernel_title(const struct kernel *kernel);
+
 void kernel_free(struct kernel *kernel);
 
 #endif

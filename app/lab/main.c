@@ -24,6 +24,7 @@ unsigned int number_option(const char *option, const char *text, unsigned int le
 
 static const struct cli_command commands[] = {
 	{"compare", "what a kernel fix changed: crashes, first faults, throughput", cmd_compare},
+	{"matrix", "compare, over many handlers, kernels, BAR sizes and lcores", cmd_matrix},
 	{"cost", "what mapping a BAR costs, in instructions", cmd_cost},
 	{"exec", "run a program of this machine in a guest, with an NVMe controller on VFIO",
 	 cmd_exec},

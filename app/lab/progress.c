@@ -7,6 +7,17 @@
 
 #include "progress.h"
 
+static char prefix[64];
+
+void progress_prefix(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(prefix, sizeof(prefix), fmt, ap);
+	va_end(ap);
+}
+
 void progress(const char *fmt, ...)
 {
 	char line[200];
@@ -17,7 +28,7 @@ void progress(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\r\033[K%.79s", line);
+	fprintf(stderr, "\r\033[K%s%.79s", prefix, line);
 }
 
 void progress_clear(void)

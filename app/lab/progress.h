@@ -10,6 +10,9 @@
 /** Replace the line. */
 void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/** What every line starts with from now on; "" for nothing. */
+void progress_prefix(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /** Take the line away. */
 void progress_clear(void);
 

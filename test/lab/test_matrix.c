@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* barrage-lab matrix: every cell has its rows, and what is done is not done again. */
+
+#include "unit.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *lab;
+
+static int run(const char *format, ...)
+{
+	char command[4096];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	return system(command);
+}
+
+static json_t *load_rows(void)
+{
+	json_t *file = json_load_file("matrix.json", 0, NULL), *rows;
+
+	assert_non_null(file);
+	assert_string_equal(json_string_value(json_object_get(file, "schema")), "barrage-matrix/1");
+	rows = json_object_get(file, "rows");
+	json_incref(rows);
+	json_decref(file);
+	return rows;
+}
+
+/* Two BARs, three ways to share each. */
+static void every_cell_has_rows(void **state)
+{
+	json_t *rows, *row;
+	size_t i;
+
+	unlink("matrix.json");
+	assert_int_equal(run("%s matrix fixed --json matrix.json", lab), 0);
+	rows = load_rows();
+	assert_int_equal(json_array_size(rows), 6);
+	json_array_foreach (rows, i, row) {
+		json_int_t bytes = json_integer_value(json_object_get(row, "bar_bytes"));
+
+		assert_int_equal(json_integer_value(json_object_get(row, "survived")), 10);
+		assert_int_equal(bytes, i < 3 ? 16384 : 64 << 20);
+	}
+	json_decref(rows);
+}
+
+/* With half of the rows gone, half of the cells run again. */
+static void goes_on_where_it_was(void **state)
+{
+	json_t *file = json_load_file("matrix.json", 0, NULL);
+	json_t *rows = json_object_get(file, "rows"), *kept = json_array(), *now;
+
+	for (size_t i = 0; i < 3; i++)
+		json_array_append(kept, json_array_get(rows, i));
+	json_object_set(file, "rows", kept);
+	assert_int_equal(json_dump_file(file, "matrix.json", 0), 0);
+	assert_int_equal(run("%s matrix fixed --json matrix.json", lab), 0);
+	now = load_rows();
+	assert_int_equal(json_array_size(now), 6);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(json_equal(json_array_get(now, i), json_array_get(kept, i)));
+	json_decref(now);
+	json_decref(kept);
+	json_decref(file);
+}
+
+/* Nothing left to do: it ends well where no guest could boot. */
+static void does_nothing_twice(void **state)
+{
+	assert_int_equal(run("PATH=/nowhere %s matrix fixed --json matrix.json >/dev/null", lab),
+			 0);
+}
+
+static void refuses_another_file(void **state)
+{
+	assert_int_equal(run("echo '{}' > other.json; %s matrix fixed --json other.json 2>&1 |"
+			     "grep -q 'other.json is no barrage-matrix/1'",
+			     lab),
+			 0);
+	assert_int_equal(run("echo '{' > other.json; %s matrix fixed --json other.json 2>&1 |"
+			     "grep -q 'other.json: line 2'",
+			     lab),
+			 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_cell_has_rows),
+		cmocka_unit_test(goes_on_where_it_was),
+		cmocka_unit_test(does_nothing_twice),
+		cmocka_unit_test(refuses_another_file),
+	};
+
+	lab = argv[1];
+	if (argc != 2) {
+		fprintf(stderr, "usage: test_matrix PATH-OF-BARRAGE-LAB\n");
+		return 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
