@@ -335,7 +335,9 @@ static int map_pages(struct brg_device *dev, unsigned int index, struct brg_bar 
 	return rc;
 }
 
-static void touch(const struct brg_bar *bar, unsigned int pages, long taken[])
+/* AddressSanitizer would look up each address in memory of its own, and fault there as well. */
+__attribute__((no_sanitize_address)) static void touch(const struct brg_bar *bar,
+						       unsigned int pages, long taken[])
 {
 	uint64_t page = bar->length / pages;
 
@@ -343,7 +345,7 @@ static void touch(const struct brg_bar *bar, unsigned int pages, long taken[])
 	for (unsigned int i = 0; i < pages; i++) {
 		long before = thread_faults();
 
-		(void)brg_bar_read32(bar, bar->offset + i * page);
+		(void)*(volatile uint32_t *)(bar->base + bar->offset + i * page);
 		taken[i] = thread_faults() - before;
 	}
 }

@@ -20,6 +20,19 @@ static int detect(void **state)
 	return brg_bar_handler_detect(NULL, &handler);
 }
 
+static struct brg_device *dev;
+
+static int detect_and_open(void **state)
+{
+	return detect(state) || brg_device_open(test_bdf(), &dev);
+}
+
+static int close_device(void **state)
+{
+	brg_device_close(dev);
+	return 0;
+}
+
 static void check_era(const char *expected)
 {
 	if (strcmp(brg_bar_era_name(handler.era), expected) != 0)
@@ -36,43 +49,32 @@ static void is_told_from_the_module(void **state)
 
 static void counted_faults_confirm_it(void **state)
 {
-	struct brg_device *dev;
 	char counts[64];
 
-	assert_works(brg_device_open(test_bdf(), &dev));
 	assert_works(brg_bar_handler_confirm(&handler, dev, 0));
 	snprintf(counts, sizeof(counts), "; faults per page touched: %s", getenv("FAULTS"));
 	if (!strstr(handler.evidence, counts))
 		fail_msg("\"%s\" does not say \"%s\"", handler.evidence, counts);
 	check_era(era);
-	brg_device_close(dev);
 }
 
 /* Whatever the file says: what was counted has the last word. */
 static void counted_faults_contradict_another(void **state)
 {
-	struct brg_device *dev;
-
-	assert_works(brg_device_open(test_bdf(), &dev));
 	handler.era = BRG_BAR_ERA_EAGER;
 	handler.vulnerable = false;
 	assert_works(brg_bar_handler_confirm(&handler, dev, 0));
 	check_era("unknown");
 	assert_true(handler.vulnerable);
-	brg_device_close(dev);
 }
 
 static void faults_are_not_counted_without_decode(void **state)
 {
-	struct brg_device *dev;
-
-	assert_works(brg_device_open(test_bdf(), &dev));
 	assert_works(brg_device_set_memory_decode(dev, false));
 	assert_fails(brg_bar_handler_confirm(&handler, dev, 0), EIO, "memory decode");
 	check_era(era);
 	assert_works(brg_device_set_memory_decode(dev, true));
 	assert_fails(brg_bar_handler_confirm(&handler, dev, 5), ENOENT, "no memory BAR 5");
-	brg_device_close(dev);
 }
 
 static void bench_refuses_where_it_may_crash(void **state)
@@ -93,16 +95,16 @@ static void bench_refuses_where_it_may_crash(void **state)
 	}
 }
 
-#define TEST(test) cmocka_unit_test_setup(test, detect)
+#define ON_DEVICE(test) cmocka_unit_test_setup_teardown(test, detect_and_open, close_device)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(is_told_from_the_module),
-		TEST(counted_faults_confirm_it),
-		TEST(counted_faults_contradict_another),
-		TEST(faults_are_not_counted_without_decode),
-		TEST(bench_refuses_where_it_may_crash),
+		cmocka_unit_test_setup(is_told_from_the_module, detect),
+		ON_DEVICE(counted_faults_confirm_it),
+		ON_DEVICE(counted_faults_contradict_another),
+		ON_DEVICE(faults_are_not_counted_without_decode),
+		cmocka_unit_test_setup(bench_refuses_where_it_may_crash, detect),
 	};
 
 	era = getenv("ERA");
