@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * barrage-lab cost: two runs print the same instruction counts, and the fix costs what reading it
+ * says, a walk over an empty list.
+ */
+
+#include "unit.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *first, *second;
+
+static void two_runs_are_equal(void **state)
+{
+	json_t *a = json_object_get(first, "rows"), *b = json_object_get(second, "rows");
+
+	assert_true(json_array_size(a) > 0);
+	assert_int_equal(json_array_size(a), json_array_size(b));
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		char *x = json_dumps(json_array_get(a, i), 0);
+		char *y = json_dumps(json_array_get(b, i), 0);
+
+		assert_string_equal(x, y);
+		free(x);
+		free(y);
+	}
+}
+
+static json_int_t count(const char *handler, const char *policy, const char *op, json_int_t bytes)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(first, "rows"), i, row)
+		if (!strcmp(json_string_value(json_object_get(row, "handler")), handler) &&
+		    !strcmp(json_string_value(json_object_get(row, "policy")), policy) &&
+		    !strcmp(json_string_value(json_object_get(row, "op")), op) &&
+		    json_integer_value(json_object_get(row, "bar_bytes")) == bytes)
+			return json_integer_value(json_object_get(row, "instructions"));
+	fail_msg("no row %s, %s, %s, %lld bytes", handler, policy, op, bytes);
+	return 0;
+}
+
+static void fills_the_whole_vma(void **state)
+{
+	json_int_t small = count("fixed", "plain", "first-touch", 16384);
+	json_int_t large = count("fixed", "plain", "first-touch", 64 << 20);
+
+	/* 16,384 pages instead of 4, of at least a store each. */
+	assert_true(large - small > 16380);
+	/* Once it is filled no page faults: a few instructions for each. */
+	assert_true(count("fixed", "plain", "touch-all", 64 << 20) - large < 16384 * 10);
+}
+
+static void fix_is_cheap(void **state)
+{
+	json_int_t before = count("unfixed", "plain", "first-touch", 16384);
+	json_int_t after = count("fixed", "plain", "first-touch", 16384);
+
+	assert_true(after > before);
+	assert_true(after - before < 20);
+}
+
+static json_t *run(const char *lab, const char *file)
+{
+	char command[4096];
+
+	snprintf(command, sizeof(command), "%s cost --json %s > /dev/null", lab, file);
+	return system(command) == 0 ? json_load_file(file, 0, NULL) : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_runs_are_equal),
+		cmocka_unit_test(fills_the_whole_vma),
+		cmocka_unit_test(fix_is_cheap),
+	};
+	int failed;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: test_cost PATH-OF-BARRAGE-LAB\n");
+		return 2;
+	}
+	first = run(argv[1], "cost-1.json");
+	second = run(argv[1], "cost-2.json");
+	if (!first || !second) {
+		fprintf(stderr, "barrage-lab cost failed\n");
+		return 1;
+	}
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	json_decref(first);
+	json_decref(second);
+	return failed;
+}
