@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arms.h"
+#include "plot.h"
 #include "table.h"
 #include "text.h"
 
@@ -175,6 +176,27 @@ void arms_print(struct arm *arms, size_t n, FILE *out)
 		print_row(t, &arms[i]);
 	table_print(t, out);
 	table_free(t);
+}
+
+/* The share of first accesses that took at most so long, a line for each arm. */
+int arms_draw(struct arm *arms, size_t n, const char *path)
+{
+	struct plot *p = plot_new("First access to a fresh mapping", "microseconds",
+				  "share of the accesses", false);
+
+	for (size_t i = 0; i < n; i++) {
+		char *who = mappings(&arms[i]), *name = format("%s: %s", arms[i].handler, who);
+
+		if (summarise(&arms[i]).faults) {
+			plot_line(p, name);
+			for (size_t k = 0; k < arms[i].nns; k++)
+				plot_point(p, (double)arms[i].ns[k] / 1e3,
+					   (double)(k + 1) / (double)arms[i].nns);
+		}
+		free(who);
+		free(name);
+	}
+	return plot_draw(p, path);
 }
 
 static struct arm *find(struct arm *arms, size_t n, const char *handler, enum sharing sharing)

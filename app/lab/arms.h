@@ -60,6 +60,9 @@ uint64_t arm_quantile(const uint64_t *ns, size_t n, double q);
 /** The table of all arms. */
 void arms_print(struct arm *arms, size_t n, FILE *out);
 
+/** Draw how the first-fault latencies of the arms are distributed. 0, or -1 after a message. */
+int arms_draw(struct arm *arms, size_t n, const char *path);
+
 /** One sentence, or two: what the second handler changed against the first. Freed by the caller. */
 char *arms_verdict(struct arm *arms, size_t n, const char *before, const char *after);
 

@@ -25,7 +25,7 @@ struct compare {
 	const char *sides[SIDES]; /* handlers, or kernels with the handler they have */
 	struct guest guests[SIDES];
 	struct trials trials;
-	const char *json;
+	const char *json, *plot;
 	unsigned int lcores, ntrials;
 	struct arm arms[ARMS];
 };
@@ -44,6 +44,7 @@ enum {
 	OPT_TRIALS,
 	OPT_MAX_BUGS,
 	OPT_JSON,
+	OPT_PLOT,
 	OPT_BENCH
 };
 
@@ -59,6 +60,7 @@ static const struct argp_option options[] = {
 	 0},
 	{"json", OPT_JSON, "FILE", 0, "write the result there, and the raw trials to FILE.trials",
 	 0},
+	{"plot", OPT_PLOT, "FILE", 0, "draw the latencies' distribution, as SVG (gnuplot)", 0},
 	{"bench", OPT_BENCH, "PROGRAM", 0, "the barrage-bench to run (default: the one beside)", 0},
 	{"verbose", 'v', NULL, 0, "show the guests' consoles and what the bench prints", 0},
 	{0},
@@ -86,6 +88,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_JSON:
 		c->json = arg;
+		break;
+	case OPT_PLOT:
+		c->plot = arg;
 		break;
 	case OPT_BENCH:
 		c->trials.bench = arg;
@@ -180,7 +185,8 @@ int cmd_compare(int argc, char **argv)
 	}
 	if (ok) {
 		report(&c);
-		ok = !c.json || write_json(&c) == 0;
+		ok = (!c.json || write_json(&c) == 0) &&
+		     (!c.plot || arms_draw(c.arms, ARMS, c.plot) == 0);
 	}
 	for (int i = 0; i < ARMS; i++)
 		arm_free(&c.arms[i]);

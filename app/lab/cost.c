@@ -15,13 +15,15 @@
 #include "commands.h"
 #include "guest.h"
 #include "host.h"
+#include "plot.h"
 #include "progress.h"
 #include "table.h"
+#include "text.h"
 
 #define MOST 16
 
 struct cost {
-	const char *json;
+	const char *json, *plot;
 	bool full, verbose;
 	char *subjects[MOST + 1]; /* handlers and kernels */
 	char *const *program;	  /* the user's; NULL: barrage-cost */
@@ -42,11 +44,13 @@ static const char doc[] =
 
 enum {
 	OPT_JSON = 256,
-	OPT_FULL
+	OPT_PLOT,
+	OPT_FULL,
 };
 
 static const struct argp_option options[] = {
 	{"json", OPT_JSON, "FILE", 0, "write the result there", 0},
+	{"plot", OPT_PLOT, "FILE", 0, "draw cost against BAR size, as SVG (gnuplot)", 0},
 	{"full", OPT_FULL, NULL, 0, "a BAR of 1 GiB, too", 0},
 	{"verbose", 'v', NULL, 0, "show the guests' consoles", 0},
 	{0},
@@ -70,6 +74,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_JSON:
 		c->json = arg;
+		break;
+	case OPT_PLOT:
+		c->plot = arg;
 		break;
 	case OPT_FULL:
 		c->full = true;
@@ -300,6 +307,52 @@ static void print_mark_rows(const struct cost *c)
 	table_free(t);
 }
 
+/* The count for one BAR size of a line: map it, then touch every page. */
+static json_int_t usable(const struct cost *c, const json_t *like, json_int_t bytes)
+{
+	json_int_t sum = 0;
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (c->rows, i, row)
+		if (!strcmp(string(row, "handler"), string(like, "handler")) &&
+		    !strcmp(string(row, "policy"), string(like, "policy")) &&
+		    (!strcmp(string(row, "op"), "map") ||
+		     !strcmp(string(row, "op"), "touch-all")) &&
+		    integer(row, "bar_bytes") == bytes)
+			sum += integer(row, "instructions");
+	return sum;
+}
+
+/* Every page of a BAR made usable, against its size: a line for each handler and way to map. */
+static int draw(const struct cost *c)
+{
+	struct plot *p = plot_new("Map a BAR and touch every page of it", "BAR size, MiB",
+				  "instructions", true);
+	json_int_t smallest = integer(json_array_get(c->rows, 0), "bar_bytes"), bytes;
+	const json_t *first, *row;
+	size_t i, k;
+
+	json_array_foreach (c->rows, i, first) {
+		char *name;
+
+		if (strcmp(string(first, "op"), "map") != 0 ||
+		    integer(first, "bar_bytes") != smallest)
+			continue;
+		name = format("%s, %s", string(first, "handler"), string(first, "policy"));
+		plot_line(p, name);
+		free(name);
+		bytes = 0;
+		json_array_foreach (c->rows, k, row) { /* sizes ascend */
+			if (integer(row, "bar_bytes") <= bytes)
+				continue;
+			bytes = integer(row, "bar_bytes");
+			plot_point(p, (double)bytes / (1 << 20), (double)usable(c, first, bytes));
+		}
+	}
+	return plot_draw(p, c->plot);
+}
+
 static int write_json(const struct cost *c)
 {
 	json_t *result =
@@ -332,6 +385,8 @@ int cmd_cost(int argc, char **argv)
 	if (ret == 0) {
 		(c.program ? print_mark_rows : print_bar_rows)(&c);
 		ret = c.json ? write_json(&c) : 0;
+		if (ret == 0 && c.plot && !c.program)
+			ret = draw(&c);
 	}
 	json_decref(c.rows);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -155,7 +155,7 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --kernel /etc -- true 2>&1", 125, "/etc/arch/x86/boot/bzImage"},
 		{"$LAB exec --kernel debian:1.2 -- true 2>&1", 125, "no kernel \"debian:1.2\""},
 		{"$LAB exec --file /nowhere -- true 2>&1", 125, "/nowhere"},
-		{"$LAB nonsense 2>&1", 2, "no command \"nonsense\"; there are: compare exec"},
+		{"$LAB nonsense 2>&1", 2, "no command \"nonsense\"; there are: compare matrix cost exec"},
 		{"$LAB 2>&1", 2, "which command?"},
 	};
 
