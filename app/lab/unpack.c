@@ -84,7 +84,8 @@ static int extract(struct archive *in, const char *keep, const char *into)
 		extracted++;
 	}
 	if (ret != ARCHIVE_EOF) {
-		warnx("unpacking: %s", archive_error_string(in));
+		warnx("unpacking into %s: %s: %s", into, archive_error_string(in),
+		      strerror(archive_errno(in)));
 		return -1;
 	}
 	if (!extracted)

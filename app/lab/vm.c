@@ -499,7 +499,7 @@ void vm_explain(const struct vm_outcome *o)
 		warnx("the guest hung and was stopped");
 		break;
 	case VM_LOST:
-		warnx("QEMU ended before the program did");
+		warnx("QEMU ended before the program did; see also: barrage-lab doctor");
 		break;
 	}
 	print_tail(&o->console);
