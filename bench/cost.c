@@ -42,7 +42,9 @@ struct way {
 static const struct way ways[] = {
 	{.policy = "plain", .plain = true},
 	{.policy = "lazy", .brg = BRG_BAR_LAZY},
-	{.policy = "prefault", .brg = BRG_BAR_PREFAULT},
+	{.policy = "auto", .brg = BRG_BAR_AUTO},
+	{.policy = "touch", .brg = BRG_BAR_TOUCH},
+	{.policy = "iommu", .brg = BRG_BAR_IOMMU},
 };
 
 /* A BAR that is mapped in one of the ways. */

@@ -1,43 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Map a BAR: reserve its address range first, then lay one VMA over it for each area that the
- * device lets us map. What stays reserved between them faults as any wild pointer does.
+ * Map a BAR as it was decided: anywhere, or at an address of our choice, one VMA or several for
+ * each area that the device lets us map. What stays reserved between them faults as any wild
+ * pointer does.
  */
 
 #include <errno.h>
 #include <linux/pci_regs.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bar.h"
 #include "base.h"
 #include "guard.h"
 
-/*
- * From 6.12 on (f9e54c3a2f5b) vfio-pci fills 2 MiB or 1 GiB at a fault, where the address and the
- * BAR offset are aligned alike.
- */
-#define MIB_2 ((uint64_t)2 << 20)
-#define GIB_1 ((uint64_t)1 << 30)
-
-/* What the user sees of a mapping, and what not. */
-struct mapping {
-	struct brg_bar bar;
-	struct brg_guard *guard;
-	atomic_int loss; /* enum brg_loss */
-};
-
-static struct mapping *mapping(const struct brg_bar *bar)
+static struct brg_mapping *mapping(const struct brg_bar *bar)
 {
-	return (struct mapping *)(uintptr_t)bar;
-}
-
-static uint64_t page_size(void)
-{
-	return (uint64_t)sysconf(_SC_PAGESIZE);
+	return (struct brg_mapping *)(uintptr_t)bar;
 }
 
 /* The part of a region's area that lies in the wanted range; false when there is none. */
@@ -54,87 +33,134 @@ static bool clip(const struct brg_bar *bar, const struct brg_area *area, struct 
 	return start < end;
 }
 
-/* Set offset and length, and say why if they are wrong. */
-static int choose_range(struct brg_bar *bar, const struct brg_bar_opts *opts)
+bool brg_next_piece(const struct brg_mapping *m, uint64_t vma_bytes, struct brg_piece *piece)
 {
-	uint64_t whole = (bar->size + page_size() - 1) & ~(page_size() - 1);
-
-	bar->offset = opts->offset;
-	if (bar->offset % page_size())
-		return brg_fail(EINVAL, "BAR offset 0x%llx is not a multiple of the page size",
-				(unsigned long long)bar->offset);
-	if (bar->offset >= bar->size || opts->length > bar->size - bar->offset)
-		return brg_fail(EINVAL, "BAR %u has 0x%llx bytes: 0x%llx at 0x%llx is outside",
-				bar->index, (unsigned long long)bar->size,
-				(unsigned long long)opts->length, (unsigned long long)bar->offset);
-	bar->length = opts->length ? opts->length : whole - bar->offset;
-	bar->length = (bar->length + page_size() - 1) & ~(page_size() - 1);
-	return 0;
-}
-
-static uint64_t alignment(uint64_t length)
-{
-	if (length >= GIB_1)
-		return GIB_1;
-	return length >= MIB_2 ? MIB_2 : page_size();
-}
-
-/* Address space for the range, congruent to the BAR offset where a huge fault could use that. */
-static int reserve(struct brg_bar *bar)
-{
-	uint64_t align = alignment(bar->length);
-	uint64_t extra = align - page_size();
-	uint64_t skip;
-	char *space;
-
-	space = mmap(NULL, bar->length + extra, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (space == MAP_FAILED)
-		return brg_fail(ENOMEM, "no address space for 0x%llx bytes of BAR %u: %s",
-				(unsigned long long)bar->length, bar->index, strerror(errno));
-	skip = (bar->offset - (uintptr_t)space) % align;
-	if (skip)
-		munmap(space, skip);
-	if (extra > skip)
-		munmap(space + skip + bar->length, extra - skip);
-	bar->base = (volatile uint8_t *)((uintptr_t)space + skip - bar->offset);
-	return 0;
-}
-
-static int map_areas(struct brg_bar *bar, const struct brg_region *region)
-{
-	for (unsigned int i = 0; i < region->nareas; i++) {
+	for (; piece->area < m->region->nareas; piece->area++) {
 		struct brg_area part;
-		void *at;
+		uint64_t end;
 
-		if (!clip(bar, &region->areas[i], &part))
+		if (!clip(&m->bar, &m->region->areas[piece->area], &part))
 			continue;
-		at = (void *)(uintptr_t)(bar->base + part.offset);
-		if (mmap(at, part.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-			 brg_device_fd(bar->dev), (off_t)(region->offset + part.offset)) == at)
+		end = part.offset + part.size;
+		if (part.offset < piece->next)
+			part.offset = piece->next;
+		if (part.offset >= end)
 			continue;
-		if (errno == ENOMEM)
-			return brg_fail(ENOMEM, "no memory to map BAR %u", bar->index);
-		return brg_fail(ENOTSUP, "the kernel does not map 0x%llx at 0x%llx of BAR %u: %s",
-				(unsigned long long)part.size, (unsigned long long)part.offset,
-				bar->index, strerror(errno));
+		if (vma_bytes && end > part.offset - part.offset % vma_bytes + vma_bytes)
+			end = part.offset - part.offset % vma_bytes + vma_bytes;
+		piece->at = (struct brg_area){part.offset, end - part.offset};
+		piece->next = end;
+		return true;
 	}
-	return 0;
+	return false;
+}
+
+static int fail_map(const struct brg_bar *bar, const struct brg_area *at)
+{
+	if (errno == ENOMEM)
+		return brg_fail(ENOMEM, "no memory to map BAR %u", bar->index);
+	return brg_fail(ENOTSUP, "the kernel does not map 0x%llx at 0x%llx of BAR %u: %s",
+			(unsigned long long)at->size, (unsigned long long)at->offset, bar->index,
+			strerror(errno));
+}
+
+static void *map_piece(const struct brg_mapping *m, const struct brg_area *at, void *address)
+{
+	return mmap(address, at->size, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | (address ? MAP_FIXED : 0), brg_device_fd(m->bar.dev),
+		    (off_t)(m->region->offset + at->offset));
+}
+
+static void set_space(struct brg_mapping *m, void *space, size_t len, uint64_t base)
+{
+	m->space = space;
+	m->space_len = len;
+	m->bar.base = (volatile uint8_t *)(uintptr_t)base;
 }
 
 /*
- * Read one register of every page: kernels to 6.11 fill the whole VMA at the first, later ones a
- * page or 2 MiB at a time. Where memory decode is off nothing is filled and the guard answers.
+ * Address space for the range, congruent to the BAR offset modulo the alignment. Since 6.7
+ * (efa7df3e3bb5) the kernel aligns what is large by itself, mostly; otherwise it takes some more,
+ * which stays reserved before and behind the range: giving it back takes longer than it is worth.
  */
-static void prefault(const struct brg_bar *bar, const struct brg_region *region)
+static int reserve(struct brg_mapping *m, size_t extra)
 {
-	for (unsigned int i = 0; i < region->nareas; i++) {
-		struct brg_area part;
+	uint64_t align = m->how.align ? m->how.align : BRG_PAGE;
+	size_t len = m->bar.length + extra;
+	void *space = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t start = (uintptr_t)space;
+	size_t skip = (m->bar.offset - start) % align;
 
-		if (!clip(bar, &region->areas[i], &part))
-			continue;
-		for (uint64_t off = 0; off < part.size; off += page_size())
-			(void)brg_bar_read32(bar, part.offset + off);
+	if (space == MAP_FAILED)
+		return brg_fail(ENOMEM, "no address space for 0x%zx bytes of BAR %u: %s", len,
+				m->bar.index, strerror(errno));
+	if (skip > extra) {
+		munmap(space, len);
+		return reserve(m, align - BRG_PAGE);
 	}
+	set_space(m, space, len, start + skip - m->bar.offset);
+	return 0;
+}
+
+/* Apart, to keep registers and stack out of the way of what maps at once. */
+static __attribute__((noinline)) int map_pieces(struct brg_mapping *m)
+{
+	struct brg_piece piece = {0};
+	int rc;
+
+	rc = reserve(m, 0);
+	if (rc)
+		return rc;
+	while (brg_next_piece(m, m->how.vma_bytes, &piece)) {
+		void *address = (void *)(uintptr_t)(m->bar.base + piece.at.offset);
+
+		if (map_piece(m, &piece.at, address) == MAP_FAILED)
+			return fail_map(&m->bar, &piece.at);
+	}
+	return 0;
+}
+
+/* One VMA anywhere: the kernel finds the address, and nothing need be reserved before. */
+static int map_at_once(struct brg_mapping *m)
+{
+	const struct brg_area at = {m->bar.offset, m->bar.length};
+	void *address = map_piece(m, &at, NULL);
+
+	if (address == MAP_FAILED)
+		return fail_map(&m->bar, &at);
+	set_space(m, address, at.size, (uintptr_t)address - at.offset);
+	return 0;
+}
+
+/* Nothing to be said about the address, and one area that is all of the range. */
+static bool fits_at_once(const struct brg_mapping *m)
+{
+	const struct brg_area *area = &m->region->areas[0];
+
+	return !m->how.align && !m->how.vma_bytes && m->region->nareas == 1 &&
+	       area->offset <= m->bar.offset &&
+	       area->offset + area->size >= m->bar.offset + m->bar.length;
+}
+
+/* Guarded before anybody can have the address. */
+static int map_and_populate(struct brg_mapping *m)
+{
+	int rc = fits_at_once(m) ? map_at_once(m) : map_pieces(m);
+
+	if (rc)
+		return rc;
+	brg_mapping_guard(m, m->bar.base + m->bar.offset, m->bar.length);
+	return m->how.policy == BRG_BAR_LAZY ? 0 : brg_bar_populate(m);
+}
+
+static void unmap(struct brg_mapping *m)
+{
+	void *space = m->space;
+	size_t len = m->space_len;
+
+	brg_mapping_put(m);
+	if (space)
+		munmap(space, len);
 }
 
 int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar_opts *opts,
@@ -142,56 +168,30 @@ int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar
 {
 	static const struct brg_bar_opts defaults;
 	const struct brg_bar_opts *o = opts ? opts : &defaults;
-	const char *bdf = brg_device_get_info(dev)->bdf;
-	const struct brg_region *region;
-	struct mapping *m;
+	struct brg_mapping *m = brg_mapping_take();
 	int rc;
 
 	*bar = NULL;
-	region = index < BRG_PCI_BARS ? brg_device_region(dev, index) : NULL;
-	if (!region || !brg_device_get_info(dev)->bar_size[index])
-		return brg_fail(ENOENT, "%s has no memory BAR %u", bdf, index);
-	if (!region->nareas)
-		return brg_fail(ENOTSUP, "the kernel does not let BAR %u of %s be mapped", index,
-				bdf);
-	m = calloc(1, sizeof(*m));
 	if (!m)
 		return brg_fail(ENOMEM, "no memory for a BAR mapping");
-	m->bar.dev = dev;
-	m->bar.index = index;
-	m->bar.size = region->size;
-	rc = choose_range(&m->bar, o);
+	m->space = NULL;
+	rc = brg_bar_describe(dev, index, o, m);
 	if (!rc)
-		rc = reserve(&m->bar);
-	if (rc)
-		goto free_mapping;
-	m->guard = brg_guard_add(m->bar.base + m->bar.offset, m->bar.length, &m->loss);
-	if (!m->guard)
-		rc = brg_fail(ENOMEM, "no memory for a BAR mapping");
+		rc = brg_bar_choose(o, m);
 	if (!rc)
-		rc = map_areas(&m->bar, region);
-	if (rc)
-		goto unmap;
-	if (o->policy == BRG_BAR_PREFAULT)
-		prefault(&m->bar, region);
+		rc = map_and_populate(m);
+	if (rc) {
+		unmap(m);
+		return rc;
+	}
 	*bar = &m->bar;
 	return 0;
-
-unmap:
-	brg_bar_unmap(&m->bar);
-	return rc;
-free_mapping:
-	free(m);
-	return rc;
 }
 
 void brg_bar_unmap(struct brg_bar *bar)
 {
-	if (!bar)
-		return;
-	brg_guard_remove(mapping(bar)->guard);
-	munmap((void *)(uintptr_t)(bar->base + bar->offset), bar->length);
-	free(mapping(bar));
+	if (bar)
+		unmap(mapping(bar));
 }
 
 int brg_bar_check_decode(struct brg_device *dev)
@@ -227,15 +227,11 @@ bool brg_bar_lost(const struct brg_bar *bar)
 
 volatile void *brg_bar_ptr(const struct brg_bar *bar, uint64_t offset, uint64_t len)
 {
-	const struct brg_region *region = brg_device_region(bar->dev, bar->index);
+	struct brg_piece piece = {0};
 
-	if (offset > bar->size || len > bar->size - offset)
-		return NULL;
-	for (unsigned int i = 0; i < region->nareas; i++) {
-		struct brg_area part;
-
-		if (clip(bar, &region->areas[i], &part) && offset >= part.offset &&
-		    offset + len <= part.offset + part.size)
+	while (offset <= bar->size && len <= bar->size - offset &&
+	       brg_next_piece(mapping(bar), 0, &piece)) {
+		if (offset >= piece.at.offset && offset + len <= piece.at.offset + piece.at.size)
 			return bar->base + offset;
 	}
 	return NULL;

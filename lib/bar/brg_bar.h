@@ -36,19 +36,49 @@ extern "C" {
  * brg_bar_sigbus() in it.
  */
 
-/** When the page tables of a mapping are filled. */
-enum brg_bar_policy {
-	BRG_BAR_PREFAULT, /* before brg_bar_map() returns, by reading one register per page: safe on
-			     every kernel as long as no reset or loss of memory decode follows */
-	BRG_BAR_LAZY,	  /* by whoever comes first: the kernel's own way */
+/**
+ * How vfio-pci's fault handler fills a mapping, named after what changed it (doc/fault-eras.md).
+ */
+enum brg_bar_era {
+	/* Vulnerable: */
+	BRG_BAR_ERA_UNKNOWN, /* built in, no module file, or unlike all below */
+	BRG_BAR_ERA_UNFIXED, /* abafbc551fdd, 5.8: two first faults on one VMA are a kernel BUG */
+	BRG_BAR_ERA_SKIP_EXISTING, /* proposed only: one fill at a time, but the fault after a fill
+				      that failed half-way is a kernel BUG */
+	/* Safe: */
+	BRG_BAR_ERA_FIXED,	/* 6a45ece4c9af, 5.14: one fill at a time, zapped when it fails */
+	BRG_BAR_ERA_INSERT_PFN, /* earlier shape of that commit: fills page by page */
+	BRG_BAR_ERA_EAGER,	/* filled outside the handler: a fault is always SIGBUS */
+	BRG_BAR_ERA_ADDRESS_SPACE, /* aac6db75a9fc, 6.10: page by page, and no list of VMAs */
+	BRG_BAR_ERA_HUGE,	   /* f9e54c3a2f5b, 6.12: a page, 2 MiB or 1 GiB per fault */
 };
+
+/** The era's name: "unknown", "unfixed", "fixed", "insert-pfn", … Static storage. */
+BRG_API
+const char *brg_bar_era_name(enum brg_bar_era era);
+
+/** When and how the page tables of a mapping are filled. */
+enum brg_bar_policy {
+	BRG_BAR_AUTO,	  /* as brg_bar_plan() tells: before brg_bar_map() returns, and safely */
+	BRG_BAR_LAZY,	  /* by whoever comes first: the kernel's own way. On a vulnerable kernel
+			     such a mapping is for one lcore only */
+	BRG_BAR_TOUCH,	  /* by reading a register wherever a fault is due, counting the faults */
+	BRG_BAR_IOMMU,	  /* by mapping the BAR for DMA and unmapping it: no register is read, for
+			     devices where reading has an effect */
+	BRG_BAR_PARALLEL, /* as TOUCH, by several threads, each its own part; refused on a
+			     vulnerable kernel */
+};
+
+/** "auto", "lazy", "touch", "iommu", "parallel"; NULL for anything else. Static storage. */
+BRG_API
+const char *brg_bar_policy_name(enum brg_bar_policy policy);
 
 /** How to map. A zeroed structure asks for the defaults. */
 struct brg_bar_opts {
 	enum brg_bar_policy policy;
-	uint64_t offset; /* first byte wanted, page-aligned; default 0 */
-	uint64_t
-		length; /* bytes wanted from there, rounded up to pages; 0: to the end of the BAR */
+	uint64_t offset;     /* first byte wanted, page-aligned; default 0 */
+	uint64_t length;     /* bytes wanted from there, rounded up to pages; 0: to the end */
+	unsigned int lcores; /* that will use it; 0: all of EAL's */
 };
 
 /**
@@ -67,20 +97,56 @@ struct brg_bar {
 };
 
 /**
- * Map BAR @p index of the device, one VMA per mappable area. Each call makes new VMAs, so lcores
- * that call it for themselves share none.
+ * Map BAR @p index of the device and fill the page tables as brg_bar_plan() tells. Each call makes
+ * new VMAs, so lcores that call it for themselves share none.
  *
  * @param opts  NULL for the defaults.
  * @param bar   set to a mapping that the caller owns and releases with brg_bar_unmap().
  * @return 0; -EINVAL (range outside the BAR, or not aligned), -ENOENT (no such memory BAR),
- *         -ENOTSUP (the kernel does not allow this BAR to be mapped), -ENOMEM. A device that does
- *         not answer can be mapped all the same, see brg_bar_lost().
+ *         -ENOTSUP (the kernel does not allow this BAR to be mapped, or not with this policy),
+ *         -ENOMEM. A device that does not answer can be mapped all the same, see brg_bar_lost().
  *
  * Thread-safety: may be called for one device from many lcores at once.
  */
 BRG_API
 int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar_opts *opts,
 		struct brg_bar **bar);
+
+#define BRG_BAR_WHY 192
+
+/**
+ * How brg_bar_map() would go about it, and in a sentence each why. What is expected of the kernel
+ * is an expectation; brg_bar_map() looks at what it gets.
+ */
+struct brg_bar_plan {
+	enum brg_bar_era era;	 /* of the running kernel's fault handler */
+	uint64_t offset, length; /* of the BAR, mapped */
+
+	enum brg_bar_policy policy; /* never AUTO */
+	uint64_t faults;	    /* expected before brg_bar_map() returns */
+	char policy_why[BRG_BAR_WHY];
+
+	uint64_t align; /* of the address, congruent to the BAR offset */
+	char align_why[BRG_BAR_WHY];
+
+	unsigned int vmas;
+	char vmas_why[BRG_BAR_WHY];
+
+	unsigned int threads; /* that fill */
+	int node;	      /* whose CPUs they run on; -1: where they are called */
+	char cpu_why[BRG_BAR_WHY];
+
+	bool shareable; /* by lcores; otherwise each uses a mapping of its own */
+	char share_why[BRG_BAR_WHY];
+};
+
+/**
+ * Tell what brg_bar_map() with the same arguments would do now. Nothing is mapped or accessed.
+ * @return 0, or the error that brg_bar_map() would return for its arguments.
+ */
+BRG_API
+int brg_bar_plan(struct brg_device *dev, unsigned int index, const struct brg_bar_opts *opts,
+		 struct brg_bar_plan *plan);
 
 /** Unmap. No lcore may be using the mapping. NULL is allowed. Thread-safe. */
 BRG_API
@@ -161,27 +227,6 @@ static inline void brg_bar_write64(const struct brg_bar *bar, uint64_t off, uint
 	*(volatile uint64_t *)(bar->base + off) = value;
 }
 
-/**
- * How vfio-pci's fault handler fills a mapping, named after what changed it (doc/fault-eras.md).
- */
-enum brg_bar_era {
-	/* Vulnerable: */
-	BRG_BAR_ERA_UNKNOWN, /* built in, no module file, or unlike all below */
-	BRG_BAR_ERA_UNFIXED, /* abafbc551fdd, 5.8: two first faults on one VMA are a kernel BUG */
-	BRG_BAR_ERA_SKIP_EXISTING, /* proposed only: one fill at a time, but the fault after a fill
-				      that failed half-way is a kernel BUG */
-	/* Safe: */
-	BRG_BAR_ERA_FIXED,	/* 6a45ece4c9af, 5.14: one fill at a time, zapped when it fails */
-	BRG_BAR_ERA_INSERT_PFN, /* earlier shape of that commit: fills page by page */
-	BRG_BAR_ERA_EAGER,	/* filled outside the handler: a fault is always SIGBUS */
-	BRG_BAR_ERA_ADDRESS_SPACE, /* aac6db75a9fc, 6.10: page by page, and no list of VMAs */
-	BRG_BAR_ERA_HUGE,	   /* f9e54c3a2f5b, 6.12: a page, 2 MiB or 1 GiB per fault */
-};
-
-/** The era's name: "unknown", "unfixed", "fixed", "insert-pfn", … Static storage. */
-BRG_API
-const char *brg_bar_era_name(enum brg_bar_era era);
-
 /** What is known of a fault handler. */
 struct brg_bar_handler {
 	enum brg_bar_era era;
@@ -218,7 +263,7 @@ int brg_bar_handler_detect(const char *module, struct brg_bar_handler *handler);
  *         as it was.
  *
  * Safe on every kernel: one thread, on a mapping of its own. It reads the device as
- * BRG_BAR_PREFAULT does. Thread-safe.
+ * BRG_BAR_TOUCH does. Thread-safe.
  */
 BRG_API
 int brg_bar_handler_confirm(struct brg_bar_handler *handler, struct brg_device *dev,

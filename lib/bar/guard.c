@@ -11,64 +11,62 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "access.h"
-#include "brg_bar.h"
 #include "guard.h"
 
 /*
- * Guards are read by signal handlers at any time, so their memory is never freed, only used again.
- * A handler that reads one while it changes sees an odd or a different sequence number and passes
- * it over: the mapping that the handler looks for does not change while it is accessed.
+ * Mappings are read by signal handlers at any time, so their memory is never freed, only used
+ * again. A handler that reads one while its addresses change sees an odd or a different sequence
+ * number and passes it over: the mapping that the handler looks for does not change while it is
+ * accessed.
  */
-struct brg_guard {
-	atomic_uint sequence;
-	atomic_uintptr_t start, end; /* equal: not in use */
-	_Atomic(atomic_int *) loss;
-	struct brg_guard *next_free;
-};
-
 #define CHUNK 64
 
 struct chunk {
-	struct brg_guard guards[CHUNK];
+	struct brg_mapping mappings[CHUNK];
 	_Atomic(struct chunk *) next;
+};
+
+enum state {
+	FREE,
+	BUSY, /* whoever made it so has it to himself, but for signal handlers */
+	USED
 };
 
 static struct chunk table; /* the first; more are allocated when they are needed */
 static struct sigaction previous;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for those that change the table */
-static struct brg_guard *free_guards;
-
 /* What the signal handler does */
 
-static bool read_guard(struct brg_guard *guard, uintptr_t address, uintptr_t *start, uintptr_t *end)
+static bool covers(struct brg_mapping *m, uintptr_t address, uintptr_t *start, uintptr_t *end)
 {
-	unsigned int sequence = atomic_load_explicit(&guard->sequence, memory_order_acquire);
+	unsigned int sequence = atomic_load_explicit(&m->sequence, memory_order_acquire);
 
-	*start = atomic_load_explicit(&guard->start, memory_order_relaxed);
-	*end = atomic_load_explicit(&guard->end, memory_order_relaxed);
+	*start = atomic_load_explicit(&m->start, memory_order_relaxed);
+	*end = atomic_load_explicit(&m->end, memory_order_relaxed);
 	if (address < *start || address >= *end || sequence & 1)
 		return false;
 	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(&guard->sequence, memory_order_relaxed) == sequence;
+	return atomic_load_explicit(&m->sequence, memory_order_relaxed) == sequence;
 }
 
-static struct brg_guard *find(uintptr_t address, uintptr_t *start, uintptr_t *end)
+static struct chunk *next(struct chunk *c)
 {
-	for (struct chunk *c = &table; c;
-	     c = atomic_load_explicit(&c->next, memory_order_acquire)) {
+	return atomic_load_explicit(&c->next, memory_order_acquire);
+}
+
+static struct brg_mapping *find(uintptr_t address, uintptr_t *start, uintptr_t *end)
+{
+	for (struct chunk *c = &table; c; c = next(c)) {
 		for (unsigned int i = 0; i < CHUNK; i++) {
-			if (read_guard(&c->guards[i], address, start, end))
-				return &c->guards[i];
+			if (covers(&c->mappings[i], address, start, end))
+				return &c->mappings[i];
 		}
 	}
 	return NULL;
@@ -77,16 +75,16 @@ static struct brg_guard *find(uintptr_t address, uintptr_t *start, uintptr_t *en
 bool brg_bar_sigbus(const siginfo_t *info, void *context)
 {
 	int none = BRG_LOSS_NONE;
-	struct brg_guard *guard;
+	struct brg_mapping *m;
 	uintptr_t start, end;
 
 	/* What vfio-pci's fault handler answers with; signals that a process sent have others. */
 	if (info->si_code != BUS_ADRERR)
 		return false;
-	guard = find((uintptr_t)info->si_addr, &start, &end);
-	if (!guard || !brg_access_finish(context, start, end))
+	m = find((uintptr_t)info->si_addr, &start, &end);
+	if (!m || !brg_access_finish(context, start, end))
 		return false;
-	atomic_compare_exchange_strong(guard->loss, &none, BRG_LOSS_NEW);
+	atomic_compare_exchange_strong(&m->loss, &none, BRG_LOSS_NEW);
 	return true;
 }
 
@@ -154,75 +152,99 @@ void brg_bar_guard(void)
 	sigaction(SIGBUS, &action, NULL);
 }
 
-/* Changing the table, under the lock */
+/* The table */
 
-static void set_guard(struct brg_guard *guard, uintptr_t start, uintptr_t end, atomic_int *loss)
+static bool claim(struct brg_mapping *m, unsigned int state)
 {
-	unsigned int sequence = atomic_load_explicit(&guard->sequence, memory_order_relaxed);
-
-	atomic_store_explicit(&guard->sequence, sequence + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&guard->start, start, memory_order_relaxed);
-	atomic_store_explicit(&guard->end, end, memory_order_relaxed);
-	atomic_store_explicit(&guard->loss, loss, memory_order_relaxed);
-	atomic_store_explicit(&guard->sequence, sequence + 2, memory_order_release);
+	return atomic_load_explicit(&m->state, memory_order_relaxed) == state &&
+	       atomic_compare_exchange_strong(&m->state, &state, BUSY);
 }
 
-static void put_free(struct chunk *chunk)
+/* Append a chunk whose first mapping is the caller's already. */
+static struct brg_mapping *grow(void)
 {
-	for (unsigned int i = CHUNK; i--;) {
-		chunk->guards[i].next_free = free_guards;
-		free_guards = &chunk->guards[i];
-	}
-}
-
-static struct brg_guard *take_free(void)
-{
-	struct brg_guard *guard;
+	struct chunk *more = calloc(1, sizeof(*more));
 	struct chunk *last = &table;
-	struct chunk *more;
+	struct chunk *none = NULL;
 
-	if (!free_guards) {
-		while (last->next)
-			last = last->next;
-		more = calloc(1, sizeof(*more));
-		if (!more)
-			return NULL;
-		put_free(more);
-		atomic_store_explicit(&last->next, more, memory_order_release);
+	if (!more)
+		return NULL;
+	atomic_store(&more->mappings[0].state, BUSY);
+	while (!atomic_compare_exchange_strong(&last->next, &none, more)) {
+		last = none;
+		none = NULL;
 	}
-	guard = free_guards;
-	free_guards = guard->next_free;
-	return guard;
+	return &more->mappings[0];
 }
 
 static void begin(void)
 {
-	put_free(&table);
 	brg_access_init();
 	brg_bar_guard();
 }
 
-struct brg_guard *brg_guard_add(const volatile void *start, size_t len, atomic_int *loss)
+/* Whoever comes first comes here. */
+static struct brg_mapping *take_any(void)
 {
-	struct brg_guard *guard;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, begin);
-	pthread_mutex_lock(&lock);
-	guard = take_free();
-	if (guard)
-		set_guard(guard, (uintptr_t)start, (uintptr_t)start + len, loss);
-	pthread_mutex_unlock(&lock);
-	return guard;
+	for (struct chunk *c = &table; c; c = next(c)) {
+		for (unsigned int i = 0; i < CHUNK; i++) {
+			if (claim(&c->mappings[i], FREE))
+				return &c->mappings[i];
+		}
+	}
+	return grow();
 }
 
-void brg_guard_remove(struct brg_guard *guard)
+/* The one given back last: most likely free, and in the cache. */
+static _Atomic(struct brg_mapping *) recent;
+
+struct brg_mapping *brg_mapping_take(void)
 {
-	if (!guard)
-		return;
-	pthread_mutex_lock(&lock);
-	set_guard(guard, 0, 0, NULL);
-	guard->next_free = free_guards;
-	free_guards = guard;
-	pthread_mutex_unlock(&lock);
+	struct brg_mapping *m = atomic_load_explicit(&recent, memory_order_relaxed);
+
+	return m && claim(m, FREE) ? m : take_any();
+}
+
+static void set_addresses(struct brg_mapping *m, uintptr_t start, uintptr_t end)
+{
+	unsigned int sequence = atomic_load_explicit(&m->sequence, memory_order_relaxed);
+
+	atomic_store_explicit(&m->sequence, sequence + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&m->start, start, memory_order_relaxed);
+	atomic_store_explicit(&m->end, end, memory_order_relaxed);
+	atomic_store_explicit(&m->sequence, sequence + 2, memory_order_release);
+}
+
+void brg_mapping_guard(struct brg_mapping *m, const volatile void *start, size_t len)
+{
+	atomic_store_explicit(&m->loss, BRG_LOSS_NONE, memory_order_relaxed);
+	set_addresses(m, (uintptr_t)start, (uintptr_t)start + len);
+	atomic_store_explicit(&m->state, USED, memory_order_release);
+}
+
+void brg_mapping_put(struct brg_mapping *m)
+{
+	if (atomic_load_explicit(&m->start, memory_order_relaxed)) {
+		while (!claim(m, USED))
+			sched_yield();
+		set_addresses(m, 0, 0);
+	}
+	atomic_store_explicit(&m->state, FREE, memory_order_release);
+	atomic_store_explicit(&recent, m, memory_order_relaxed);
+}
+
+void brg_mapping_each(void (*call)(struct brg_mapping *m, void *arg), void *arg)
+{
+	for (struct chunk *c = &table; c; c = next(c)) {
+		for (unsigned int i = 0; i < CHUNK; i++) {
+			if (!claim(&c->mappings[i], USED))
+				continue;
+			call(&c->mappings[i], arg);
+			atomic_store_explicit(&c->mappings[i].state, USED, memory_order_release);
+		}
+	}
 }

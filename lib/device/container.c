@@ -125,39 +125,61 @@ void brg_container_put(struct brg_container *c)
 	free(c);
 }
 
-/* Words for a refused address: whether it lies outside what the IOMMU translates. */
-static int fail_range(const struct brg_container *c, uint64_t start, uint64_t end)
+/* The IOVA ranges that the IOMMU translates, ascending. */
+struct ranges {
+	struct vfio_iommu_type1_info *info; /* holds them; to be freed */
+	const char *cap;		    /* NULL: the kernel does not tell */
+	uint32_t n;
+};
+
+static struct ranges read_ranges(const struct brg_container *c)
 {
 	struct vfio_iommu_type1_info_cap_iova_range head = {0};
 	struct vfio_iommu_type1_info ask = {0};
-	struct vfio_iommu_type1_info *info;
-	const char *cap = NULL;
+	struct ranges r = {0};
+
+	r.info = brg_vfio_get_info(c->fd, VFIO_IOMMU_GET_INFO, &ask, sizeof(ask));
+	if (r.info && (r.info->flags & VFIO_IOMMU_INFO_CAPS))
+		r.cap = (const void *)brg_vfio_find_cap(r.info, r.info->cap_offset,
+							VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+	/* Before a881b496941f (6.6) a capability may follow one of 12 bytes, not aligned to 8. */
+	if (r.cap)
+		memcpy(&head, r.cap, sizeof(head));
+	r.n = head.nr_iovas;
+	return r;
+}
+
+static struct vfio_iova_range range_at(const struct ranges *r, uint32_t i)
+{
+	struct vfio_iova_range range;
+
+	memcpy(&range,
+	       r->cap + sizeof(struct vfio_iommu_type1_info_cap_iova_range) + i * sizeof(range),
+	       sizeof(range));
+	return range;
+}
+
+/* Words for a refused address: whether it lies outside what the IOMMU translates. */
+static int fail_range(const struct brg_container *c, uint64_t start, uint64_t end)
+{
+	struct ranges ranges = read_ranges(c);
 	char text[256] = "";
 	size_t len = 0;
 	bool inside = false;
 
-	info = brg_vfio_get_info(c->fd, VFIO_IOMMU_GET_INFO, &ask, sizeof(ask));
-	if (info && (info->flags & VFIO_IOMMU_INFO_CAPS))
-		cap = (const void *)brg_vfio_find_cap(info, info->cap_offset,
-						      VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
-	/* Before a881b496941f (6.6) a capability may follow one of 12 bytes, not aligned to 8. */
-	if (cap)
-		memcpy(&head, cap, sizeof(head));
-	for (uint32_t i = 0; i < head.nr_iovas; i++) {
-		struct vfio_iova_range range;
-		uint64_t first, last;
+	for (uint32_t i = 0; i < ranges.n; i++) {
+		struct vfio_iova_range range = range_at(&ranges, i);
+		uint64_t first = range.start;
+		uint64_t last = range.end;
 
-		memcpy(&range, cap + sizeof(head) + i * sizeof(range), sizeof(range));
-		first = range.start;
-		last = range.end;
 		inside |= start >= first && end - 1 <= last;
 		if (len < sizeof(text))
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
 						"%s0x%" PRIx64 "-0x%" PRIx64, i ? ", " : "", first,
 						last);
 	}
-	free(info);
-	if (inside || !cap)
+	free(ranges.info);
+	if (inside || !ranges.cap)
 		return brg_fail(EINVAL, "the IOMMU refuses to map 0x%" PRIx64 "-0x%" PRIx64, start,
 				end - 1);
 	return brg_fail(ERANGE,
@@ -224,5 +246,34 @@ int brg_container_unmap(struct brg_container *c, void *vaddr, size_t len)
 		return brg_fail(errno, "cannot unmap %p + %zu: %s", vaddr, len, strerror(errno));
 	if (!unmap.size)
 		return brg_fail(ENOENT, "%p + %zu is not mapped for DMA", vaddr, len);
+	return 0;
+}
+
+/*
+ * Mapped at the upper end of what the IOMMU translates, where with 48 bits no address of a program
+ * can be, and with fewer hardly any is.
+ */
+int brg_container_fault_in(struct brg_container *c, void *vaddr, size_t len)
+{
+	struct ranges ranges = read_ranges(c);
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)vaddr,
+		.size = len,
+	};
+	struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .size = len};
+
+	if (ranges.n)
+		map.iova = range_at(&ranges, ranges.n - 1).end + 1 - len;
+	free(ranges.info);
+	if (!map.iova)
+		return brg_fail(ENOTSUP, "the IOMMU does not tell which addresses it translates");
+	if (ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map))
+		return brg_fail(errno, "the IOMMU does not map a BAR: %s", strerror(errno));
+	unmap.iova = map.iova;
+	if (ioctl(c->fd, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		return brg_fail(errno, "a BAR stays mapped for DMA at 0x%llx: %s",
+				(unsigned long long)unmap.iova, strerror(errno));
 	return 0;
 }

@@ -27,4 +27,11 @@ int brg_container_map(struct brg_container *c, void *vaddr, size_t len);
 /** Unmap exactly what one call mapped. -ENOENT when nothing is mapped there. Thread-safe. */
 int brg_container_unmap(struct brg_container *c, void *vaddr, size_t len);
 
+/**
+ * Have the kernel fill the page tables of [vaddr, vaddr + len), which must be one device mapping or
+ * several, without anybody accessing it: map it for DMA, somewhere, and unmap it again.
+ * Page-aligned. -EFAULT: the device does not answer. Thread-safe, but for one range at a time.
+ */
+int brg_container_fault_in(struct brg_container *c, void *vaddr, size_t len);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Mapping a BAR of a made device: a memfd stands in for the VFIO file, and the device layer's calls
- * that bar.c needs are defined here.
+ * Mapping a BAR of a made device, and planning it: a memfd stands in for the VFIO file, and the
+ * device layer's calls that the bar layer needs are defined here, as is what kernel it runs on.
  */
 
 #include "unit.h"
@@ -16,10 +16,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "brg_bar.h"
+#include "bar.h"
+#include "container.h"
 
 #define PAGE  4096u
 #define PAGES 1024u /* 4 MiB */
+#define MIB   (UINT64_C(1) << 20)
 /* Where BAR 0 lies in the device file. */
 #define AT (16u * PAGE)
 
@@ -27,9 +29,23 @@ struct brg_device {
 	struct brg_device_info info;
 	struct brg_region region[BRG_PCI_BARS];
 	struct brg_area areas[3];
+	struct brg_area large;
 	uint16_t command;
 	int fd;
 };
+
+static struct brg_bar_handler handler;
+
+const struct brg_bar_handler *brg_bar_running(void)
+{
+	return &handler;
+}
+
+static void run_on(enum brg_bar_era era)
+{
+	handler.era = era;
+	handler.vulnerable = era <= BRG_BAR_ERA_SKIP_EXISTING;
+}
 
 const struct brg_device_info *brg_device_get_info(const struct brg_device *dev)
 {
@@ -54,6 +70,23 @@ int brg_device_config_read(const struct brg_device *dev, uint32_t offset, void *
 	return 0;
 }
 
+struct brg_container *brg_device_container(const struct brg_device *dev)
+{
+	return NULL;
+}
+
+/* What the IOMMU was to map. */
+static struct brg_area by_iommu[4];
+static unsigned int by_iommu_count;
+static int iommu_rc;
+
+int brg_container_fault_in(struct brg_container *c, void *vaddr, size_t len)
+{
+	assert_in_range(by_iommu_count, 0, 3);
+	by_iommu[by_iommu_count++] = (struct brg_area){(uintptr_t)vaddr, len};
+	return iommu_rc;
+}
+
 /* Every page of the BAR starts with its own number. */
 static int make_device(void **state)
 {
@@ -75,6 +108,14 @@ static int make_device(void **state)
 	dev->region[0] = (struct brg_region){
 		.size = PAGES * PAGE, .offset = AT, .nareas = 3, .areas = dev->areas};
 	dev->region[1] = (struct brg_region){.size = 32}; /* I/O ports */
+	dev->large = (struct brg_area){0, 64 * MIB};
+	dev->info.bar_size[4] = 64 * MIB;
+	dev->region[4] = (struct brg_region){
+		.size = 64 * MIB, .offset = 64 * MIB, .nareas = 1, .areas = &dev->large};
+	dev->info.numa_node = -1;
+	run_on(BRG_BAR_ERA_FIXED);
+	by_iommu_count = 0;
+	iommu_rc = 0;
 	dev->info.bar_size[2] = PAGE;
 	dev->region[2] = (struct brg_region){.size = PAGE}; /* memory, but not to be mapped */
 	*state = dev;
@@ -191,15 +232,19 @@ static void unmap_leaves_nothing(void **state)
 /* Congruent to the BAR modulo 2 MiB, whatever part of it is mapped: huge faults need that. */
 static void large_mappings_are_aligned(void **state)
 {
+	static const enum brg_bar_era eras[] = {BRG_BAR_ERA_HUGE, BRG_BAR_ERA_UNFIXED};
 	struct brg_device *dev = *state;
 
-	for (uint64_t offset = 0; offset <= 512 * PAGE; offset += 37 * PAGE) {
-		struct brg_bar_opts opts = {.offset = offset};
-		struct brg_bar *bar;
+	for (unsigned int i = 0; i < 2; i++) {
+		run_on(eras[i]);
+		for (uint64_t offset = 0; offset <= 512 * PAGE; offset += 37 * PAGE) {
+			struct brg_bar_opts opts = {.offset = offset};
+			struct brg_bar *bar;
 
-		assert_int_equal(brg_bar_map(dev, 0, &opts, &bar), 0);
-		assert_int_equal((uintptr_t)bar->base % (2 << 20), 0);
-		brg_bar_unmap(bar);
+			assert_int_equal(brg_bar_map(dev, 0, &opts, &bar), 0);
+			assert_int_equal((uintptr_t)bar->base % (2 * MIB), 0);
+			brg_bar_unmap(bar);
+		}
 	}
 }
 
@@ -221,19 +266,212 @@ static unsigned int filled_pages(const struct brg_bar *bar)
 	return n;
 }
 
-static void lazy_touches_nothing_prefault_all(void **state)
+/* Where no page is in the file yet, a fault fills no page but its own. */
+static void empty_file(const struct brg_device *dev)
 {
-	struct brg_bar_opts lazy = {.policy = BRG_BAR_LAZY};
+	assert_int_equal(ftruncate(dev->fd, 0), 0);
+	assert_int_equal(ftruncate(dev->fd, 128 * MIB), 0);
+}
+
+static unsigned int filled_by(struct brg_device *dev, unsigned int index,
+			      const struct brg_bar_opts *opts)
+{
+	struct brg_bar *bar;
+	unsigned int n;
+
+	empty_file(dev);
+	assert_int_equal(brg_bar_map(dev, index, opts, &bar), 0);
+	n = filled_pages(bar);
+	brg_bar_unmap(bar);
+	return n;
+}
+
+static void policies_fill(void **state)
+{
+	struct brg_bar_opts opts = {.policy = BRG_BAR_LAZY, .lcores = 3};
+	struct brg_device *dev = *state;
+	uint64_t pages = 64 * MIB / PAGE;
+
+	assert_int_equal(filled_by(dev, 0, &opts), 0);
+	opts.policy = BRG_BAR_TOUCH;
+	assert_int_equal(filled_by(dev, 0, &opts), PAGES - 5); /* all but the holes */
+	assert_int_equal(filled_by(dev, 4, &opts), pages);
+	opts.policy = BRG_BAR_PARALLEL;
+	assert_int_equal(filled_by(dev, 0, &opts), PAGES - 5);
+	assert_int_equal(filled_by(dev, 4, &opts), pages);
+	opts.lcores = 100;
+	assert_int_equal(filled_by(dev, 4, &opts), pages);
+	opts = (struct brg_bar_opts){.policy = BRG_BAR_TOUCH, .offset = 37 * PAGE};
+	assert_int_equal(filled_by(dev, 4, &opts), pages - 37);
+	opts = (struct brg_bar_opts){.policy = BRG_BAR_TOUCH, .offset = 2 * MIB - PAGE};
+	opts.length = 2 * PAGE + 1;
+	assert_int_equal(filled_by(dev, 4, &opts), 3);
+	assert_int_equal(filled_by(dev, 0, NULL), PAGES - 5);
+	run_on(BRG_BAR_ERA_HUGE);
+	assert_int_equal(filled_by(dev, 4, NULL), pages);
+	run_on(BRG_BAR_ERA_UNFIXED);
+	assert_int_equal(filled_by(dev, 4, NULL), pages);
+	run_on(BRG_BAR_ERA_UNKNOWN);
+	assert_int_equal(filled_by(dev, 0, NULL), PAGES - 5);
+}
+
+static void the_iommu_maps_each_area(void **state)
+{
+	struct brg_bar_opts opts = {.policy = BRG_BAR_IOMMU, .offset = PAGE, .length = 9 * PAGE};
 	struct brg_device *dev = *state;
 	struct brg_bar *bar;
 
-	assert_int_equal(brg_bar_map(dev, 0, &lazy, &bar), 0);
-	assert_int_equal(filled_pages(bar), 0);
+	run_on(BRG_BAR_ERA_UNFIXED);
+	assert_int_equal(brg_bar_map(dev, 0, &opts, &bar), 0);
+	assert_int_equal(by_iommu_count, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		static const struct brg_area wanted[] = {
+			{PAGE, PAGE}, {3 * PAGE, PAGE}, {8 * PAGE, 2 * PAGE}};
+
+		assert_int_equal(by_iommu[i].offset, (uintptr_t)bar->base + wanted[i].offset);
+		assert_int_equal(by_iommu[i].size, wanted[i].size);
+	}
 	brg_bar_unmap(bar);
 
-	assert_int_equal(brg_bar_map(dev, 0, NULL, &bar), 0);
-	assert_int_equal(filled_pages(bar), PAGES - 5); /* all but the holes */
+	iommu_rc = -EFAULT;
+	by_iommu_count = 0;
+	assert_int_equal(brg_bar_map(dev, 0, &opts, &bar), -EFAULT);
+	assert_null(bar);
+	dev->command = 0; /* that is why */
+	by_iommu_count = 0;
+	assert_int_equal(brg_bar_map(dev, 0, &opts, &bar), 0);
+	assert_true(brg_bar_lost(bar));
 	brg_bar_unmap(bar);
+}
+
+/* Planning */
+
+static struct brg_bar_plan plan_of(struct brg_device *dev, unsigned int index,
+				   const struct brg_bar_opts *opts)
+{
+	struct brg_bar_plan plan;
+
+	assert_int_equal(brg_bar_plan(dev, index, opts, &plan), 0);
+	assert_int_equal(plan.era, handler.era);
+	assert_true(plan.policy_why[0] && plan.align_why[0] && plan.vmas_why[0] &&
+		    plan.cpu_why[0] && plan.share_why[0]);
+	return plan;
+}
+
+static void plan_follows_the_handler(void **state)
+{
+	static const struct {
+		enum brg_bar_era era;
+		unsigned int index;
+		enum brg_bar_policy policy;
+		uint64_t align;
+		unsigned int vmas, faults, threads;
+		bool shareable;
+	} cases[] = {
+		/* 4 MiB in three areas of 2, 1 and 1,016 pages */
+		{BRG_BAR_ERA_FIXED, 0, BRG_BAR_TOUCH, PAGE, 3, 3, 1, true},
+		{BRG_BAR_ERA_INSERT_PFN, 0, BRG_BAR_TOUCH, PAGE, 3, 3, 1, true},
+		{BRG_BAR_ERA_ADDRESS_SPACE, 0, BRG_BAR_TOUCH, PAGE, 3, 3, 1, true},
+		{BRG_BAR_ERA_EAGER, 0, BRG_BAR_LAZY, PAGE, 3, 0, 0, true},
+		{BRG_BAR_ERA_HUGE, 0, BRG_BAR_TOUCH, 2 * MIB, 3, 2 + 1 + 504 + 1, 1, true},
+		{BRG_BAR_ERA_UNFIXED, 0, BRG_BAR_TOUCH, 2 * MIB, 4, 4, 1, false},
+		{BRG_BAR_ERA_SKIP_EXISTING, 0, BRG_BAR_TOUCH, 2 * MIB, 4, 4, 1, false},
+		{BRG_BAR_ERA_UNKNOWN, 0, BRG_BAR_TOUCH, 2 * MIB, 4, 4, 1, false},
+		/* 64 MiB in one */
+		{BRG_BAR_ERA_FIXED, 4, BRG_BAR_TOUCH, PAGE, 1, 1, 1, true},
+		{BRG_BAR_ERA_ADDRESS_SPACE, 4, BRG_BAR_PARALLEL, PAGE, 4, 4, 4, true},
+		{BRG_BAR_ERA_HUGE, 4, BRG_BAR_TOUCH, 2 * MIB, 1, 32, 1, true},
+		{BRG_BAR_ERA_UNFIXED, 4, BRG_BAR_TOUCH, 2 * MIB, 32, 32, 1, false},
+	};
+	const struct brg_bar_opts opts = {.lcores = 4};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct brg_bar_plan plan;
+
+		run_on(cases[i].era);
+		plan = plan_of(*state, cases[i].index, &opts);
+		assert_int_equal(plan.policy, cases[i].policy);
+		assert_int_equal(plan.align, cases[i].align);
+		assert_int_equal(plan.vmas, cases[i].vmas);
+		assert_int_equal(plan.faults, cases[i].faults);
+		assert_int_equal(plan.threads, cases[i].threads);
+		assert_int_equal(plan.node, -1);
+		assert_int_equal(plan.shareable, cases[i].shareable);
+	}
+}
+
+static void plan_follows_the_range(void **state)
+{
+	struct brg_bar_opts opts = {.length = 2 * PAGE, .lcores = 2};
+	struct brg_device *dev = *state;
+	struct brg_bar_plan plan;
+
+	run_on(BRG_BAR_ERA_HUGE);
+	plan = plan_of(dev, 4, &opts);
+	assert_int_equal(plan.length, 2 * PAGE);
+	assert_int_equal(plan.align, PAGE);
+	assert_int_equal(plan.faults, 2);
+
+	opts.offset = 2 * MIB - PAGE;
+	opts.length = 4 * MIB + 2 * PAGE;
+	plan = plan_of(dev, 4, &opts);
+	assert_int_equal(plan.offset, opts.offset);
+	assert_int_equal(plan.align, 2 * MIB);
+	assert_int_equal(plan.faults, 4);
+
+	/* 1 GiB, as if it were there */
+	dev->large.size = dev->region[4].size = 1024 * MIB;
+	plan = plan_of(dev, 4, NULL);
+	assert_int_equal(plan.align, 1024 * MIB);
+	assert_int_equal(plan.faults, 1);
+	opts = (struct brg_bar_opts){.offset = PAGE};
+	plan = plan_of(dev, 4, &opts);
+	assert_int_equal(plan.align, 2 * MIB);
+	assert_int_equal(plan.faults, 511 + 511);
+}
+
+static void policies_by_name(void **state)
+{
+	struct brg_bar_opts opts = {.policy = BRG_BAR_PARALLEL, .lcores = 4};
+	struct brg_device *dev = *state;
+	struct brg_bar_plan plan;
+	struct brg_bar *bar;
+
+	for (enum brg_bar_policy p = BRG_BAR_LAZY; p <= BRG_BAR_PARALLEL; p++) {
+		opts.policy = p;
+		plan = plan_of(dev, 0, &opts);
+		assert_int_equal(plan.policy, p);
+		assert_string_equal(plan.policy_why, "asked for by name");
+	}
+	assert_string_equal(brg_bar_policy_name(BRG_BAR_IOMMU), "iommu");
+	assert_null(brg_bar_policy_name(BRG_BAR_PARALLEL + 1));
+
+	run_on(BRG_BAR_ERA_UNKNOWN);
+	opts.policy = BRG_BAR_PARALLEL;
+	assert_fails(brg_bar_map(dev, 0, &opts, &bar), ENOTSUP, "vulnerable (unknown)");
+	assert_fails(brg_bar_plan(dev, 0, &opts, &plan), ENOTSUP, "vulnerable (unknown)");
+	opts.policy = BRG_BAR_PARALLEL + 1;
+	assert_fails(brg_bar_map(dev, 0, &opts, &bar), EINVAL, "no policy number 5");
+	assert_fails(brg_bar_plan(dev, 3, NULL, &plan), ENOENT, "no memory BAR 3");
+}
+
+/* A VMA of a vulnerable kernel lies in one page table: neighbours never share one. */
+static void pieces_end_at_page_tables(void **state)
+{
+	struct brg_device *dev = *state;
+	struct brg_mapping m = {.region = &dev->region[0],
+				.bar = {.offset = PAGE, .length = 1023 * PAGE}};
+	static const struct brg_area wanted[] = {
+		{PAGE, PAGE}, {3 * PAGE, PAGE}, {8 * PAGE, 504 * PAGE}, {512 * PAGE, 512 * PAGE}};
+	struct brg_piece piece = {0};
+
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_true(brg_next_piece(&m, 2 * MIB, &piece));
+		assert_int_equal(piece.at.offset, wanted[i].offset);
+		assert_int_equal(piece.at.size, wanted[i].size);
+	}
+	assert_false(brg_next_piece(&m, 2 * MIB, &piece));
+	assert_false(brg_next_piece(&m, 2 * MIB, &piece));
 }
 
 /* The file loses its pages as the device loses memory decode. */
@@ -256,7 +494,7 @@ static void loss_is_survived_and_told(void **state)
 	assert_true(brg_bar_lost(bar));
 	assert_true(brg_bar_read64(bar, 8 * PAGE) == UINT64_MAX);
 	assert_int_equal(brg_bar_map(dev, 0, NULL, &other), 0);
-	assert_true(brg_bar_lost(other)); /* prefaulting it was lost */
+	assert_true(brg_bar_lost(other)); /* touching it was lost */
 	brg_bar_unmap(other);
 
 	dev->command = PCI_COMMAND_MEMORY;
@@ -317,7 +555,12 @@ int main(void)
 		on_a_device(writes_reach_the_device),
 		on_a_device(unmap_leaves_nothing),
 		on_a_device(large_mappings_are_aligned),
-		on_a_device(lazy_touches_nothing_prefault_all),
+		on_a_device(policies_fill),
+		on_a_device(the_iommu_maps_each_area),
+		on_a_device(plan_follows_the_handler),
+		on_a_device(plan_follows_the_range),
+		on_a_device(policies_by_name),
+		on_a_device(pieces_end_at_page_tables),
 		on_a_device(loss_is_survived_and_told),
 		on_a_device(refusals),
 	};

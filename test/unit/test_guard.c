@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "brg_bar.h"
 #include "guard.h"
 
 #define PAGE 4096u
@@ -31,8 +30,8 @@ static uint8_t four[4 * PAGE] __attribute__((aligned(PAGE)));
 static uint8_t four_whole[4 * PAGE] __attribute__((aligned(PAGE)));
 static uint8_t *const lost = four + PAGE;
 static uint8_t *const all_ones = four_whole + PAGE;
-static int empty; /* the file */
-static atomic_int loss;
+static int empty;	 /* the file */
+static atomic_int *loss; /* of the mapping that is the lost pages */
 
 static int lose(void **state)
 {
@@ -48,16 +47,25 @@ static int find_again(void **state)
 		    -1, 0) != lost;
 }
 
+static struct brg_mapping *guard(void *start, size_t len)
+{
+	struct brg_mapping *m = brg_mapping_take();
+
+	assert_non_null(m);
+	brg_mapping_guard(m, start, len);
+	return m;
+}
+
 /* cmocka puts a handler of its own in place before every test. */
 static void run_guarded(void **state)
 {
 	void (*test)(void) = (void (*)(void))(uintptr_t)*state;
-	struct brg_guard *guard = brg_guard_add(lost, 2 * PAGE, &loss);
+	struct brg_mapping *m = guard(lost, 2 * PAGE);
 
 	brg_bar_guard();
-	atomic_store(&loss, BRG_LOSS_NONE);
+	loss = &m->loss;
 	test();
-	brg_guard_remove(guard);
+	brg_mapping_put(m);
 }
 
 /* Instructions, one at a time */
@@ -95,7 +103,7 @@ static void compare(const char *instruction, struct registers *got, struct regis
 			 (unsigned long long)want->rcx, (unsigned long long)want->rdx,
 			 (unsigned long long)want->flags,
 			 (unsigned long long)*(uint64_t *)want->v0);
-	assert_int_equal(atomic_exchange(&loss, BRG_LOSS_NONE), BRG_LOSS_NEW);
+	assert_int_equal(atomic_exchange(loss, BRG_LOSS_NONE), BRG_LOSS_NEW);
 }
 
 #define TRY(RUN, instruction)                      \
@@ -376,7 +384,7 @@ static void compare_strings(const char *instruction, const struct string *got,
 	assert_memory_equal(sink, sink_whole, sizeof(sink));
 	assert_memory_equal(four, four_whole, PAGE);
 	assert_memory_equal(four + 3 * PAGE, four_whole + 3 * PAGE, PAGE);
-	assert_int_equal(atomic_exchange(&loss, BRG_LOSS_NONE), BRG_LOSS_NEW);
+	assert_int_equal(atomic_exchange(loss, BRG_LOSS_NONE), BRG_LOSS_NEW);
 }
 
 /* Where the CPU reads and writes instead. */
@@ -442,20 +450,19 @@ static void strings_to_lost(void)
 static void from_one_guard_to_another(void)
 {
 	struct string s = {.rcx = 2 * PAGE};
-	atomic_int other_loss = BRG_LOSS_NONE;
-	struct brg_guard *other;
+	struct brg_mapping *other;
 	uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, empty, 0);
 
-	other = brg_guard_add(page, PAGE, &other_loss);
+	other = guard(page, PAGE);
 	s.rcx = PAGE;
 	s.rsi = (uintptr_t)lost;
 	s.rdi = (uintptr_t)page;
 	RUN_STRING("rep movsb", s);
 	assert_int_equal(s.rcx, 0);
 	assert_ptr_equal(s.rdi, page + PAGE);
-	assert_int_equal(atomic_load(&loss), BRG_LOSS_NEW);
-	assert_int_equal(atomic_load(&other_loss), BRG_LOSS_NEW);
-	brg_guard_remove(other);
+	assert_int_equal(atomic_load(loss), BRG_LOSS_NEW);
+	assert_int_equal(atomic_load(&other->loss), BRG_LOSS_NEW);
+	brg_mapping_put(other);
 	munmap(page, PAGE);
 }
 
@@ -502,26 +509,41 @@ static uint32_t read32(const void *p)
 	return *(const volatile uint32_t *)p;
 }
 
-static void many_guards(void)
+static void count_one(struct brg_mapping *m, void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+static unsigned int count_mappings(void)
+{
+	unsigned int n = 0;
+
+	brg_mapping_each(count_one, &n);
+	return n;
+}
+
+static void many_mappings(void)
 {
 	enum {
 		N = 1000
 	};
-	static struct brg_guard *guards[N];
-	static atomic_int losses[N];
+	static struct brg_mapping *m[N];
 	uint8_t *pages = mmap(NULL, N * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, empty, 0);
+	unsigned int before = count_mappings();
 
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < N; i++)
-			guards[i] = brg_guard_add(pages + i * PAGE, PAGE, &losses[i]);
+			m[i] = guard(pages + i * PAGE, PAGE);
+		assert_int_equal(count_mappings(), before + N);
 		for (int i = 0; i < N; i += 37) {
 			assert_int_equal(read32(pages + i * PAGE), UINT32_MAX);
 			for (int j = 0; j < N; j++)
-				assert_int_equal(atomic_load(&losses[j]), j == i);
-			atomic_store(&losses[i], BRG_LOSS_NONE);
+				assert_int_equal(atomic_load(&m[j]->loss), j == i);
+			atomic_store(&m[i]->loss, BRG_LOSS_NONE);
 		}
 		for (int i = 0; i < N; i++)
-			brg_guard_remove(guards[round ? N - 1 - i : i]);
+			brg_mapping_put(m[round ? N - 1 - i : i]);
+		assert_int_equal(count_mappings(), before);
 	}
 	munmap(pages, N * PAGE);
 }
@@ -555,32 +577,46 @@ static void *read_and_write(void *arg)
 
 static void *come_and_go(void *arg)
 {
-	atomic_int none = BRG_LOSS_NONE;
-
 	while (!atomic_load(&toggle.stop)) {
-		struct brg_guard *guards[3];
+		struct brg_mapping *m[3];
 
 		for (int i = 0; i < 3; i++)
-			guards[i] = brg_guard_add(sink + i * PAGE, PAGE, &none);
+			m[i] = guard(sink + i * PAGE, PAGE);
 		for (int i = 0; i < 3; i++)
-			brg_guard_remove(guards[i]);
+			brg_mapping_put(m[i]);
 	}
+	return NULL;
+}
+
+/* What is being looked at does not go away meanwhile. */
+static void look_at(struct brg_mapping *m, void *arg)
+{
+	uintptr_t start = atomic_load(&m->start);
+
+	for (int i = 0; i < 100; i++)
+		if (!start || atomic_load(&m->start) != start)
+			atomic_fetch_add(&toggle.wrong, 1);
+}
+
+static void *look_at_all(void *arg)
+{
+	while (!atomic_load(&toggle.stop))
+		brg_mapping_each(look_at, NULL);
 	return NULL;
 }
 
 static void threads(void)
 {
 	int file = memfd_create("toggled", MFD_CLOEXEC);
-	atomic_int toggled_loss = BRG_LOSS_NONE;
-	struct brg_guard *guard;
+	static void *(*const roles[])(void *) = {read_and_write, read_and_write, read_and_write,
+						 come_and_go,	 come_and_go,	 look_at_all};
+	struct brg_mapping *m;
 	pthread_t thread[6];
 
 	toggle.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	guard = brg_guard_add(toggle.page, PAGE, &toggled_loss);
+	m = guard(toggle.page, PAGE);
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL,
-						i < 4 ? read_and_write : come_and_go, NULL),
-				 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, roles[i], NULL), 0);
 	/* Until enough has been seen of both. */
 	while (atomic_load(&toggle.ones) < 20000 || atomic_load(&toggle.zeros) < 20000) {
 		assert_int_equal(ftruncate(file, PAGE), 0);
@@ -592,8 +628,8 @@ static void threads(void)
 	for (int i = 0; i < 6; i++)
 		pthread_join(thread[i], NULL);
 	assert_int_equal(atomic_load(&toggle.wrong), 0);
-	assert_int_equal(atomic_load(&toggled_loss), BRG_LOSS_NEW);
-	brg_guard_remove(guard);
+	assert_int_equal(atomic_load(&m->loss), BRG_LOSS_NEW);
+	brg_mapping_put(m);
 	munmap(toggle.page, PAGE);
 	close(file);
 }
@@ -616,8 +652,11 @@ static int status_of(void (*function)(void))
 
 static void guard_first_page(void)
 {
-	if (!brg_guard_add(lost, PAGE, &loss))
+	struct brg_mapping *m = brg_mapping_take();
+
+	if (!m)
 		_exit(1);
+	brg_mapping_guard(m, lost, PAGE);
 }
 
 static void touch_second_page(void)
@@ -801,7 +840,7 @@ int main(void)
 		guarded(from_one_guard_to_another),
 		guarded(library_functions),
 		guarded(instruction_at_the_end_of_a_page),
-		guarded(many_guards),
+		guarded(many_mappings),
 		guarded(threads),
 	};
 
