@@ -93,41 +93,92 @@ static const char kernel_source[] = "int used(void);\n"
 				    "	return a;\n"
 				    "}\n"
 				    "\n"
-				    "static int other_fault(int a)\n"
+				    "static const struct ops ops = {\n"
+				    "	.fault = fault,\n"
+				    "};\n"
+				    "\n"
+				    "int other_fault(int a,\n"
+				    "		int b)\n"
 				    "{\n"
 				    "	return fault(a);\n"
-				    "}\n";
+				    "}\n"
+				    "EXPORT(other_fault);\n";
 
-static void splice_replaces(void **state)
+static void assert_spliced(const char *handler, const char *wanted)
 {
-	char *text = splice(kernel_source, "/*\n * Replaces: fault\n */\n", "h.c");
+	char *text = splice(kernel_source, handler, "h.c");
 
 	assert_non_null(text);
-	assert_string_equal(text, "int used(void);\n"
-				  "\n"
-				  "#include \"h.c\"\n"
-				  "\n"
-				  "static int other_fault(int a)\n"
-				  "{\n"
-				  "	return fault(a);\n"
-				  "}\n");
+	assert_string_equal(text, wanted);
 	free(text);
 }
 
-static void splice_replaces_two(void **state)
+/* A function that is defined anew stays declared. */
+static void splice_replaces(void **state)
 {
-	char *text = splice(kernel_source, " * Replaces: fault other_fault\n", "h.c");
+	assert_spliced("/*\n * Replaces: fault\n */\nstatic int fault(int a)\n{\n}\n",
+		       "int used(void);\n"
+		       "\n"
+		       "static int fault(int a);\n"
+		       "#include \"h.c\"\n"
+		       "\n"
+		       "static const struct ops ops = {\n"
+		       "	.fault = fault,\n"
+		       "};\n"
+		       "\n"
+		       "int other_fault(int a,\n"
+		       "		int b)\n"
+		       "{\n"
+		       "	return fault(a);\n"
+		       "}\n"
+		       "EXPORT(other_fault);\n");
+}
 
-	assert_non_null(text);
-	assert_string_equal(text, "int used(void);\n\n\n#include \"h.c\"\n");
-	free(text);
+/* One that is not is gone, whatever the order of the names. */
+static void splice_replaces_several(void **state)
+{
+	assert_spliced(" * Replaces: other_fault ops\n * Replaces: fault\n"
+		       "static const struct ops ops = {\n};\n",
+		       "int used(void);\n"
+		       "\n"
+		       "\n"
+		       "static const struct ops ops;\n"
+		       "\n"
+		       "#include \"h.c\"\n"
+		       "EXPORT(other_fault);\n");
+}
+
+static void splice_wraps(void **state)
+{
+	assert_spliced(" * Wraps: fault other_fault\n", "int used(void);\n"
+							"\n"
+							"static int fault(int a);\n"
+							"static int stock_fault(int a)\n"
+							"{\n"
+							"	return a;\n"
+							"}\n"
+							"\n"
+							"static const struct ops ops = {\n"
+							"	.fault = fault,\n"
+							"};\n"
+							"\n"
+							"int other_fault(int a,\n"
+							"		int b);\n"
+							"static int stock_other_fault(int a,\n"
+							"		int b)\n"
+							"{\n"
+							"	return fault(a);\n"
+							"}\n"
+							"#include \"h.c\"\n"
+							"EXPORT(other_fault);\n");
 }
 
 static void splice_refuses(void **state)
 {
 	/* used() is declared, but not defined. */
 	assert_null(splice(kernel_source, " * Replaces: used\n", "h.c"));
-	assert_null(splice(kernel_source, " * Replaces: missing\n", "h.c"));
+	assert_null(splice(kernel_source, " * Replaces: fault missing\n", "h.c"));
+	assert_null(splice(kernel_source, " * Wraps: missing\n", "h.c"));
 	assert_null(splice(kernel_source, "/* no such line */\n", "h.c"));
 }
 
@@ -258,10 +309,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(console_kernel_bug), cmocka_unit_test(console_panic),
 		cmocka_unit_test(console_calm),	      cmocka_unit_test(console_long_line),
-		cmocka_unit_test(splice_replaces),    cmocka_unit_test(splice_replaces_two),
-		cmocka_unit_test(splice_refuses),     cmocka_unit_test(arm_takes_trials),
-		cmocka_unit_test(quantiles),	      cmocka_unit_test(json_of_arms),
-		cmocka_unit_test(table_of_arms),
+		cmocka_unit_test(splice_replaces),    cmocka_unit_test(splice_replaces_several),
+		cmocka_unit_test(splice_wraps),	      cmocka_unit_test(splice_refuses),
+		cmocka_unit_test(arm_takes_trials),   cmocka_unit_test(quantiles),
+		cmocka_unit_test(json_of_arms),	      cmocka_unit_test(table_of_arms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
