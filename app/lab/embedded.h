@@ -3,15 +3,18 @@
 #define LAB_EMBEDDED_H
 
 /*
- * Files that the linker put into barrage-lab, so that it needs no folder to find them in: see
- * meson.build. The names are those that ld makes from the files' paths in the build folder.
+ * Files that the linker put into barrage-lab, so that it needs no folder to find them in. The names
+ * are those that ld makes from the files' paths in the build folder. meson.build has the list of
+ * the handlers' texts and makes HANDLER_FILES of it: unfixed.c is embedded_unfixed_c.
  */
 
-#define EMBEDDED(name, file)                                                \
-	extern const char name[] __asm__("_binary_app_lab_" file "_start"); \
-	extern const char name##_end[] __asm__("_binary_app_lab_" file "_end")
+#include "handler_files.h"
 
-EMBEDDED(embedded_init, "barrage_guest_init");
-EMBEDDED(embedded_unfixed, "unfixed_c");
+#define EMBEDDED(file)                                                                  \
+	extern const char embedded_##file[] __asm__("_binary_app_lab_" #file "_start"); \
+	extern const char embedded_##file##_end[] __asm__("_binary_app_lab_" #file "_end");
+
+EMBEDDED(barrage_guest_init)
+HANDLER_FILES
 
 #endif

@@ -20,6 +20,7 @@
 
 struct exec_options {
 	const char *handler, *kernel, *modules;
+	int fail_after;
 	struct vm_config vm;
 	bool shell, keep_driver;
 	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1], *devices[VM_SLOTS];
@@ -44,10 +45,15 @@ enum {
 	OPT_SHELL,
 	OPT_DEVICE,
 	OPT_COUNTING,
+	OPT_FAIL_AFTER,
 };
 
 static const struct argp_option options[] = {
 	{"handler", 'H', "NAME", 0, "fault handler of vfio-pci (default: the kernel's own)", 0},
+	{"fail-after", OPT_FAIL_AFTER, "PAGES", 0,
+	 "the handler's first fill of more pages fails after so many; 0: not before "
+	 "/sys/module/vfio_pci_core/parameters/fail_after is set",
+	 0},
 	{"kernel", 'k', "KERNEL", 0,
 	 "one that barrage-lab kernels lists, a folder that Linux was built in, or a bzImage with "
 	 "--modules (default debian:6.1)",
@@ -95,6 +101,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'H':
 		o->handler = arg;
+		break;
+	case OPT_FAIL_AFTER:
+		o->fail_after = (int)number_option("--fail-after", arg, 0, 1 << 18);
 		break;
 	case 'k':
 		o->kernel = arg;
@@ -161,6 +170,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->vm.devices = o->devices;
 		if (o->modules && !o->kernel)
 			argp_error(state, "--modules goes with --kernel");
+		if (o->fail_after != NO_FAIL_AFTER && !o->handler)
+			argp_error(state, "--fail-after needs a --handler");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -248,6 +259,7 @@ int cmd_exec(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, "[--] PROGRAM [ARGUMENT...]\n--shell", doc, NULL, NULL, NULL};
 	struct exec_options o = {
+		.fail_after = NO_FAIL_AFTER,
 		.vm = {.cpus = 2,
 		       .memory_mib = 1024,
 		       .iommu_bits = 48,
@@ -270,7 +282,7 @@ int cmd_exec(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
 	if (o.handler && !(handler = handler_find(o.handler)))
 		return CLI_USAGE;
-	if (guest_prepare(&guest, handler, o.kernel, o.modules) == 0) {
+	if (guest_prepare(&guest, handler, o.kernel, o.modules, o.fail_after) == 0) {
 		job = (struct guest_job){
 			.argv = o.argv,
 			.env = o.env,

@@ -18,8 +18,9 @@ static const char *const wanted[] = {
 };
 
 int guest_prepare(struct guest *g, const struct handler *handler, const char *kernel,
-		  const char *modules)
+		  const char *modules, int fail_after)
 {
+	bool failing = fail_after != NO_FAIL_AFTER;
 	int ret;
 
 	*g = (struct guest){0};
@@ -27,7 +28,9 @@ int guest_prepare(struct guest *g, const struct handler *handler, const char *ke
 		kernel = handler ? handler->kernel : KERNEL_DEFAULT;
 	ret = kernel_get(kernel, modules, &g->kernel);
 	if (ret == 0 && handler)
-		ret = handler_module(handler, &g->kernel, &g->vfio_pci);
+		ret = handler_module(handler, &g->kernel, failing, &g->vfio_pci);
+	if (failing)
+		g->parameters = format("fail_after=%d", fail_after);
 	for (size_t i = 0; ret == 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		ret = modules_add(&g->modules, g->kernel.modules, g->vfio_pci, wanted[i]);
 	return ret;
@@ -38,9 +41,9 @@ int guest_prepare_named(struct guest *g, const char *what)
 	const struct handler *handler;
 
 	if (strpbrk(what, ":/"))
-		return guest_prepare(g, NULL, what, NULL);
+		return guest_prepare(g, NULL, what, NULL, NO_FAIL_AFTER);
 	handler = handler_find(what);
-	return handler ? guest_prepare(g, handler, NULL, NULL) : -1;
+	return handler ? guest_prepare(g, handler, NULL, NULL, NO_FAIL_AFTER) : -1;
 }
 
 void guest_free(struct guest *g)
@@ -48,6 +51,7 @@ void guest_free(struct guest *g)
 	modules_free(&g->modules);
 	kernel_free(&g->kernel);
 	free(g->vfio_pci);
+	free(g->parameters);
 }
 
 /* The job file, written key by key. */
@@ -63,6 +67,20 @@ static void say(struct script *s, const char *key, const char *value)
 	fwrite(value, 1, strlen(value) + 1, s->out);
 }
 
+/* Parameters are those of the handler's module. */
+static void say_module(struct script *s, const struct guest *g, const char *path, const char *name)
+{
+	char *module;
+
+	if (!g->parameters || strcmp(path, g->vfio_pci) != 0) {
+		say(s, JOB_MODULE, name);
+		return;
+	}
+	module = format("%s %s", name, g->parameters);
+	say(s, JOB_MODULE, module);
+	free(module);
+}
+
 /* The modules as files in the image, decompressed, and as lines of the job. */
 static int add_modules(struct image *image, const struct guest *g, struct script *s)
 {
@@ -73,7 +91,7 @@ static int add_modules(struct image *image, const struct guest *g, struct script
 		void *data = unpack_file(path, &size);
 		int ret = data ? image_add_data(image, name, data, size, 0644) : -1;
 
-		say(s, JOB_MODULE, name);
+		say_module(s, g, path, name);
 		free(data);
 		free(name);
 		if (ret)
@@ -171,8 +189,9 @@ static int fill_image(struct image *image, const struct guest *g, const struct g
 	s.out = open_memstream(&s.text, &s.size);
 	if (!s.out)
 		err(1, NULL);
-	if (image_add_data(image, "/init", embedded_init,
-			   (size_t)(embedded_init_end - embedded_init), 0755) < 0 ||
+	if (image_add_data(image, "/init", embedded_barrage_guest_init,
+			   (size_t)(embedded_barrage_guest_init_end - embedded_barrage_guest_init),
+			   0755) < 0 ||
 	    image_add_data(image, "/etc/passwd", passwd, strlen(passwd), 0644) < 0 ||
 	    image_add_data(image, "/root/.keep", "", 0, 0644) < 0 || add_modules(image, g, &s) < 0)
 		goto out;

@@ -15,18 +15,24 @@
 struct guest {
 	struct kernel kernel;
 	struct modules modules;
-	char *vfio_pci; /* the handler's module file; NULL: the kernel's own */
+	char *vfio_pci;	  /* the handler's module file; NULL: the kernel's own */
+	char *parameters; /* of that module; NULL: none */
 };
+
+/** For guest_prepare(): a handler whose fills do not fail. */
+#define NO_FAIL_AFTER (-1)
 
 /**
  * Get the kernel and the handler's module, from the cache or by fetching and building them.
  *
  * @param handler  NULL: the kernel as it is.
  * @param kernel,modules  as for kernel_get(); NULL both: the one the handler is for.
+ * @param fail_after  the handler's first fill of more pages than this fails after so many; 0: the
+ *                    program in the guest asks for that when it wants it. Else NO_FAIL_AFTER.
  * @return 0, or -1 after a message; guest_free() in any case.
  */
 int guest_prepare(struct guest *g, const struct handler *handler, const char *kernel,
-		  const char *modules);
+		  const char *modules, int fail_after);
 
 /**
  * The same by one word: a handler's name; or a kernel, with the handler it has, by a name with ':'

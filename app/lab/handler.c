@@ -21,6 +21,8 @@
 #include "text.h"
 #include "unpack.h"
 
+#define TEXT(file) .text = embedded_##file, .text_end = embedded_##file##_end
+
 const struct handler handlers[] = {
 	{
 		.name = "unfixed",
@@ -29,14 +31,15 @@ const struct handler handlers[] = {
 			"are a kernel BUG",
 		.commit = "abafbc551fdd (5.8) to 5.13",
 		.kernel = "debian:6.1",
-		.text = embedded_unfixed,
-		.text_end = embedded_unfixed_end,
+		TEXT(unfixed_c),
 	},
 	{
 		.name = "fixed",
 		.meaning = "holds the lock, skips a VMA that is filled already, zaps a failed fill",
 		.commit = "6a45ece4c9af (5.14); Debian 6.1's own",
 		.kernel = "debian:6.1",
+		TEXT(fixed_c),
+		.stock = true,
 	},
 	{.name = NULL},
 };
@@ -99,9 +102,19 @@ static int copy_source(const char *from, const char *dir)
 }
 
 /* The module's parts as drivers/vfio/pci/Makefile has them on x86. */
-static const char kbuild[] = "obj-m := vfio-pci-core.o\n"
-			     "vfio-pci-core-y := vfio_pci_core.o vfio_pci_intrs.o vfio_pci_rdwr.o "
-			     "vfio_pci_config.o\n";
+#define KBUILD_PARTS                                                           \
+	"obj-m := vfio-pci-core.o\n"                                           \
+	"vfio-pci-core-y := vfio_pci_core.o vfio_pci_intrs.o vfio_pci_rdwr.o " \
+	"vfio_pci_config.o\n"
+
+/* All that a module is made from, but for what is copied from the kernel's source as it is. */
+struct recipe {
+	const struct handler *handler;
+	const struct kernel *kernel;
+	char *source;	    /* folder of the kernel's source of vfio-pci */
+	char *core;	    /* text of its vfio_pci_core.c */
+	const char *kbuild; /* text of the Kbuild file */
+};
 
 static int make(const struct kernel *kernel, const char *dir)
 {
@@ -116,23 +129,57 @@ static int make(const struct kernel *kernel, const char *dir)
 	return ret;
 }
 
-static int build(const struct handler *h, const struct kernel *kernel, const char *source,
-		 const char *core, const char *dir)
+static int build(const struct recipe *r, const char *dir)
 {
+	const struct handler *h = r->handler;
 	char *handler = format("%.*s", (int)(h->text_end - h->text), h->text);
-	char *spliced = splice(core, handler, "handler.c");
+	char *spliced = splice(r->core, handler, "handler.c");
 	int ret = -1;
 
-	progress("building vfio-pci with the handler \"%s\" for %s", h->name, kernel->release);
-	if (spliced && copy_source(source, dir) == 0 &&
+	progress("building vfio-pci with the handler \"%s\" for %s", h->name, r->kernel->release);
+	if (spliced && copy_source(r->source, dir) == 0 &&
 	    write_text(dir, "vfio_pci_core.c", spliced, strlen(spliced)) == 0 &&
 	    write_text(dir, "handler.c", handler, strlen(handler)) == 0 &&
-	    write_text(dir, "Kbuild", kbuild, strlen(kbuild)) == 0)
-		ret = make(kernel, dir);
+	    write_text(dir, "fill.h", embedded_fill_h,
+		       (size_t)(embedded_fill_h_end - embedded_fill_h)) == 0 &&
+	    write_text(dir, "Kbuild", r->kbuild, strlen(r->kbuild)) == 0)
+		ret = make(r->kernel, dir);
 	progress_clear();
 	free(spliced);
 	free(handler);
 	return ret;
+}
+
+static int build_cached(const struct recipe *r, const char *folder)
+{
+	char *dir;
+	int ret;
+
+	if (access(folder, F_OK) == 0)
+		return 0;
+	dir = cache_prepare(folder);
+	if (!dir)
+		return -1;
+	ret = build(r, dir);
+	if (ret == 0)
+		ret = cache_publish(dir, folder);
+	free(dir);
+	return ret;
+}
+
+/* The folder in the cache for what the recipe makes. */
+static char *folder_of(const struct recipe *r)
+{
+	const struct handler *h = r->handler;
+	uint64_t key = 0xcbf29ce484222325;
+
+	key = hash(key, r->kernel->version, strlen(r->kernel->version));
+	key = hash(key, r->core, strlen(r->core));
+	key = hash(key, h->text, (size_t)(h->text_end - h->text));
+	key = hash(key, embedded_fill_h, (size_t)(embedded_fill_h_end - embedded_fill_h));
+	key = hash(key, r->kbuild, strlen(r->kbuild));
+	return format("%s/modules/%s-%s-%016" PRIx64, cache_root(), h->name, r->kernel->version,
+		      key);
 }
 
 /* The text of the source's vfio_pci_core.c, as a string. */
@@ -148,57 +195,41 @@ static char *read_core(const char *source)
 	return text;
 }
 
-static int build_cached(const struct handler *h, const struct kernel *kernel, const char *folder,
-			const char *source, const char *core)
+static int make_module(const struct recipe *r, char **path)
 {
-	char *dir;
-	int ret;
+	char *folder = folder_of(r);
+	int lock = cache_lock();
+	int ret = build_cached(r, folder);
 
-	if (access(folder, F_OK) == 0)
-		return 0;
-	dir = cache_prepare(folder);
-	if (!dir)
-		return -1;
-	ret = build(h, kernel, source, core, dir);
+	cache_unlock(lock);
 	if (ret == 0)
-		ret = cache_publish(dir, folder);
-	free(dir);
+		*path = format("%s/vfio-pci-core.ko", folder);
+	free(folder);
 	return ret;
 }
 
-int handler_module(const struct handler *h, const struct kernel *kernel, char **path)
+int handler_module(const struct handler *h, const struct kernel *kernel, bool failing, char **path)
 {
-	char *source, *core, *folder;
-	uint64_t key = 0xcbf29ce484222325;
-	int lock, ret = -1;
+	struct recipe r = {
+		.handler = h,
+		.kernel = kernel,
+		.kbuild = failing ? KBUILD_PARTS "ccflags-y := -DFAIL_AFTER\n" : KBUILD_PARTS,
+	};
+	int ret = -1;
 
 	*path = NULL;
-	if (!h->text)
+	if (h->stock && !failing)
 		return 0;
 	if (!kernel->headers) {
 		warnx("handler \"%s\" is made for %s, not for %s", h->name, h->kernel,
 		      kernel->name);
 		return -1;
 	}
-	source = format("%s/drivers/vfio/pci", kernel->source);
-	core = read_core(source);
-	if (!core) {
-		free(source);
-		return -1;
-	}
-	key = hash(key, kernel->version, strlen(kernel->version));
-	key = hash(key, core, strlen(core));
-	key = hash(key, h->text, (size_t)(h->text_end - h->text));
-	folder =
-		format("%s/modules/%s-%s-%016" PRIx64, cache_root(), h->name, kernel->version, key);
-
-	lock = cache_lock();
-	ret = build_cached(h, kernel, folder, source, core);
-	cache_unlock(lock);
-	if (ret == 0)
-		*path = format("%s/vfio-pci-core.ko", folder);
-	free(folder);
-	free(source);
-	free(core);
+	r.source = format("%s/drivers/vfio/pci", kernel->source);
+	r.core = read_core(r.source);
+	if (r.core)
+		ret = make_module(&r, path);
+	free(r.source);
+	free(r.core);
 	return ret;
 }

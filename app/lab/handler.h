@@ -3,10 +3,12 @@
 #define LAB_HANDLER_H
 
 /*
- * Fault handlers of vfio-pci through its history. A handler is either what a Debian kernel ships,
- * or a file of app/lab/handlers/ with functions that take the place of those in that kernel's
- * vfio_pci_core.c.
+ * Fault handlers of vfio-pci through its history. A handler is a file of app/lab/handlers/ with
+ * functions that take the place of those in a Debian kernel's vfio_pci_core.c. One of them says the
+ * same as what that kernel ships, and stands for it.
  */
+
+#include <stdbool.h>
 
 struct kernel;
 
@@ -15,7 +17,8 @@ struct handler {
 	const char *meaning;
 	const char *commit;	     /* what it stands for */
 	const char *kernel;	     /* series it is made from */
-	const char *text, *text_end; /* the file's text; NULL: the kernel's stock module */
+	const char *text, *text_end; /* the file's text */
+	bool stock;		     /* the kernel's own module is such a handler already */
 };
 
 /** All of them, ended by a NULL name. */
@@ -25,12 +28,14 @@ extern const struct handler handlers[];
 const struct handler *handler_find(const char *name);
 
 /**
- * The module of a handler that replaces stock code, from the cache or built. The cache's key is the
- * kernel's version, the source and the handler's text.
+ * The module of a handler, from the cache or built. The cache's key is the kernel's version and all
+ * that the module is made from.
  *
- * @param path  set to the module's file, freed by the caller; NULL for a stock module.
+ * @param failing  with the module parameter fail_after, which makes a fill fail half-way.
+ * @param path     set to the module's file, freed by the caller; NULL: the kernel's own will do.
  * @return 0, or -1 after a message.
  */
-int handler_module(const struct handler *handler, const struct kernel *kernel, char **path);
+int handler_module(const struct handler *handler, const struct kernel *kernel, bool failing,
+		   char **path);
 
 #endif

@@ -131,13 +131,17 @@ static bool get(const char *path, char *text, size_t size)
 	return true;
 }
 
-static void load(const char *path)
+static void load(const char *module)
 {
+	size_t len = strcspn(module, " ");
+	char *path = strndup(module, len);
+	const char *parameters = module + len;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
-		FAIL("loading %s: %s", path, strerror(errno));
+	if (fd < 0 || (syscall(SYS_finit_module, fd, parameters, 0) < 0 && errno != EEXIST))
+		FAIL("loading %s: %s", module, strerror(errno));
 	close(fd);
+	free(path);
 }
 
 /* Find the port of that name, as /dev/vportXpY. */

@@ -12,7 +12,7 @@
 #define JOB_FOLDER    "/barrage" /* in the guest: the modules, and */
 #define JOB_FILE      JOB_FOLDER "/job"
 
-#define JOB_MODULE    "module"	  /* path of a module to load */
+#define JOB_MODULE    "module"	  /* path of a module to load; its parameters follow a blank */
 #define JOB_HUGEPAGES "hugepages" /* number of 2 MiB pages to reserve */
 #define JOB_VFIO      "vfio"	  /* BDF of a function to bind to vfio-pci */
 #define JOB_ENV	      "env"	  /* NAME=VALUE for the program */

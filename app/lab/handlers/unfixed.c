@@ -12,6 +12,8 @@
  *
  * Replaces: vfio_pci_mmap_fault
  */
+#include "fill.h"
+
 static vm_fault_t vfio_pci_mmap_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -35,8 +37,7 @@ static vm_fault_t vfio_pci_mmap_fault(struct vm_fault *vmf)
 
 	mutex_unlock(&vdev->vma_lock); /* from here on a second thread may come in */
 
-	if (io_remap_pfn_range(vma, vma->vm_start, vma->vm_pgoff, vma->vm_end - vma->vm_start,
-			       vma->vm_page_prot))
+	if (fill_vma(vma))
 		ret = VM_FAULT_SIGBUS;
 
 up_out:
