@@ -1,47 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* barrage-lab exec as its user sees it: what goes in, what comes out, how it ends. */
 
-#include "unit.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-
-/* Run a shell command, where $LAB is the program under test; its output, stderr too, goes to @p
- * out. Returns the status. */
-static int run(char *out, size_t size, const char *command)
-{
-	FILE *pipe = popen(command, "r");
-	size_t len = 0, got;
-	char rest[4096];
-	int status;
-
-	assert_non_null(pipe);
-	while (len < size - 1 && (got = fread(out + len, 1, size - 1 - len, pipe)) > 0)
-		len += got;
-	out[len] = '\0';
-	while (fread(rest, 1, sizeof(rest), pipe) > 0)
-		continue; /* let it end by itself */
-	status = pclose(pipe);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* The command ends with that status; what it printed is told when it does not. */
-static void assert_ends(char *out, size_t size, const char *command, int status)
-{
-	int got = run(out, size, command);
-
-	if (got != status)
-		fail_msg("status %d, not %d, of: %s\n%s", got, status, command, out);
-}
-
-#define assert_says(out, words)                                             \
-	do {                                                                \
-		if (!strstr(out, words))                                    \
-			fail_msg("\"%s\" does not say \"%s\"", out, words); \
-	} while (0)
+#include "lab_test.h"
 
 static void passes_everything_through(void **state)
 {
@@ -148,6 +108,7 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --lcores 0 -- true 2>&1", 2, "--lcores 0: it takes a number from 1"},
 		{"$LAB exec --memory x -- true 2>&1", 2, "--memory x: it takes a number from 256"},
 		{"$LAB exec --handler none -- true 2>&1", 2, "no handler \"none\""},
+		{"$LAB exec --fail-after 1 -- true 2>&1", 2, "--fail-after needs a --handler"},
 		{"$LAB exec --disk /nowhere -- true 2>&1", 125, "--disk /nowhere"},
 		{"$LAB exec --modules / -- true 2>&1", 2, "goes with --kernel"},
 		{"$LAB exec --kernel /etc/passwd -- true 2>&1", 125, "is no folder"},
@@ -155,7 +116,8 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --kernel /etc -- true 2>&1", 125, "/etc/arch/x86/boot/bzImage"},
 		{"$LAB exec --kernel debian:1.2 -- true 2>&1", 125, "no kernel \"debian:1.2\""},
 		{"$LAB exec --file /nowhere -- true 2>&1", 125, "/nowhere"},
-		{"$LAB nonsense 2>&1", 2, "no command \"nonsense\"; there are: compare matrix cost exec"},
+		{"$LAB nonsense 2>&1", 2,
+		 "no command \"nonsense\"; there are: compare matrix cost exec"},
 		{"$LAB 2>&1", 2, "which command?"},
 	};
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One handler in guests of its own, by test/guest/handler_test.c; or "ends": how guests end where a
+ * handler is wrong, and that fail_after gets where it belongs.
+ */
+
+#include "lab_test.h"
+
+static const char *handler;
+
+/*
+ * Run $TEST under a handler. QEMU before 8.2 may crash when one CPU moves memory that another uses
+ * (its commit 0d58c660689f), as they do when memory decode goes off and on: then once more.
+ */
+static int run_guest(char *out, size_t size, const char *name, const char *options)
+{
+	char command[512];
+	int status = 0;
+
+	snprintf(command, sizeof(command), "$LAB exec --timeout 200 -e HANDLER=%s %s -- $TEST 2>&1",
+		 name, options);
+	for (int i = 0; i < 4; i++) {
+		status = run(out, size, command);
+		if (status != 125 || !strstr(out, "QEMU ended before the program did"))
+			break;
+	}
+	return status;
+}
+
+static void does_what_it_should(void **state)
+{
+	char out[16384], options[128] = "";
+	int status;
+
+	if (strcmp(handler, "stock") != 0)
+		snprintf(options, sizeof(options), "--handler %s --fail-after 0", handler);
+	status = run_guest(out, sizeof(out), handler, options);
+	if (status)
+		fail_msg("status %d: %s", status, out);
+}
+
+static void two_threads_are_a_bug(void **state)
+{
+	char out[8192];
+
+	assert_int_equal(run_guest(out, sizeof(out), "unfixed",
+				   "--handler unfixed -e HANDLER_TEST=two_threads_touch_first"),
+			 125);
+	assert_says(out, "kernel BUG at mm/memory.c:");
+}
+
+static void retry_recovers(void **state)
+{
+	char out[8192];
+
+	assert_int_equal(run_guest(out, sizeof(out), "fixed",
+				   "--handler fixed --fail-after 0 "
+				   "-e HANDLER_TEST=retry_after_a_failure"),
+			 0);
+	assert_says(out, "[       OK ] retry_after_a_failure");
+}
+
+static void fail_after_is_set_at_start(void **state)
+{
+	char out[4096];
+
+	assert_ends(out, sizeof(out),
+		    "$LAB exec --handler fixed --fail-after 3 -- "
+		    "cat /sys/module/vfio_pci_core/parameters/fail_after",
+		    0);
+	assert_string_equal(out, "3\n");
+}
+
+/* A handler that was not asked to fail is the code that it was. */
+static void no_fail_after_unasked(void **state)
+{
+	char out[4096];
+
+	assert_ends(out, sizeof(out),
+		    "$LAB exec --handler unfixed -- "
+		    "ls /sys/module/vfio_pci_core/parameters 2>&1",
+		    2);
+	assert_says(out, "No such file or directory");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest one[] = {
+		cmocka_unit_test(does_what_it_should),
+	};
+	const struct CMUnitTest ends[] = {
+		cmocka_unit_test(two_threads_are_a_bug),
+		cmocka_unit_test(retry_recovers),
+		cmocka_unit_test(fail_after_is_set_at_start),
+		cmocka_unit_test(no_fail_after_unasked),
+	};
+
+	if (argc != 4 || setenv("LAB", argv[1], 1) < 0 || setenv("TEST", argv[2], 1) < 0) {
+		fprintf(stderr, "usage: test_handlers BARRAGE-LAB HANDLER-TEST HANDLER|ends\n");
+		return 2;
+	}
+	handler = argv[3];
+	if (!strcmp(handler, "ends"))
+		return cmocka_run_group_tests(ends, NULL, NULL);
+	return cmocka_run_group_tests(one, NULL, NULL);
+}
