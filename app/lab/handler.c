@@ -34,6 +34,15 @@ const struct handler handlers[] = {
 		TEXT(unfixed_c),
 	},
 	{
+		.name = "insert-pfn",
+		.meaning =
+			"inserts page by page and leaves alone what is there: safe, but slow where "
+			"a BAR is big",
+		.commit = "v1 and v2 of 6a45ece4c9af (March 2021)",
+		.kernel = "debian:6.1",
+		TEXT(insert_pfn_c),
+	},
+	{
 		.name = "fixed",
 		.meaning = "holds the lock, skips a VMA that is filled already, zaps a failed fill",
 		.commit = "6a45ece4c9af (5.14); Debian 6.1's own",

@@ -56,6 +56,7 @@ static const struct expected {
 	bool eager;  /* no faults */
 } handlers[] = {
 	{"unfixed", BREAKS, .gaps = true, .unsafe = true},
+	{"insert-pfn", RECOVERS, .gaps = true},
 	{"fixed", RECOVERS, .gaps = true},
 	{"stock", CANNOT, .gaps = true}, /* Debian's own, which is fixed */
 };
