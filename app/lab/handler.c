@@ -43,6 +43,15 @@ const struct handler handlers[] = {
 		TEXT(insert_pfn_c),
 	},
 	{
+		.name = "skip-existing",
+		.meaning =
+			"holds the lock, skips a VMA that is filled already; a retry after a fill "
+			"that failed half-way is a kernel BUG",
+		.commit = "proposed on the list (June 2021)",
+		.kernel = "debian:6.1",
+		TEXT(skip_existing_c),
+	},
+	{
 		.name = "fixed",
 		.meaning = "holds the lock, skips a VMA that is filled already, zaps a failed fill",
 		.commit = "6a45ece4c9af (5.14); Debian 6.1's own",

@@ -57,6 +57,7 @@ static const struct expected {
 } handlers[] = {
 	{"unfixed", BREAKS, .gaps = true, .unsafe = true},
 	{"insert-pfn", RECOVERS, .gaps = true},
+	{"skip-existing", BREAKS, .gaps = true},
 	{"fixed", RECOVERS, .gaps = true},
 	{"stock", CANNOT, .gaps = true}, /* Debian's own, which is fixed */
 };

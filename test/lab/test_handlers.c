@@ -49,6 +49,19 @@ static void two_threads_are_a_bug(void **state)
 	assert_says(out, "kernel BUG at mm/memory.c:");
 }
 
+/* Nothing is zapped when a fill fails: the second meets what the first has left. */
+static void retry_is_a_bug(void **state)
+{
+	char out[8192];
+
+	assert_int_equal(run_guest(out, sizeof(out), "skip-existing",
+				   "--handler skip-existing --fail-after 0 "
+				   "-e HANDLER_TEST=retry_after_a_failure"),
+			 125);
+	assert_says(out, "[ RUN      ] retry_after_a_failure");
+	assert_says(out, "kernel BUG at mm/memory.c:");
+}
+
 static void retry_recovers(void **state)
 {
 	char out[8192];
@@ -77,7 +90,7 @@ static void no_fail_after_unasked(void **state)
 	char out[4096];
 
 	assert_ends(out, sizeof(out),
-		    "$LAB exec --handler unfixed -- "
+		    "$LAB exec --handler insert-pfn -- "
 		    "ls /sys/module/vfio_pci_core/parameters 2>&1",
 		    2);
 	assert_says(out, "No such file or directory");
@@ -90,6 +103,7 @@ int main(int argc, char **argv)
 	};
 	const struct CMUnitTest ends[] = {
 		cmocka_unit_test(two_threads_are_a_bug),
+		cmocka_unit_test(retry_is_a_bug),
 		cmocka_unit_test(retry_recovers),
 		cmocka_unit_test(fail_after_is_set_at_start),
 		cmocka_unit_test(no_fail_after_unasked),
