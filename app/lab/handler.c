@@ -59,6 +59,15 @@ const struct handler handlers[] = {
 		TEXT(fixed_c),
 		.stock = true,
 	},
+	{
+		.name = "eager",
+		.meaning =
+			"fills in mmap() and whenever the memory becomes accessible again; a fault "
+			"is always SIGBUS",
+		.commit = "Jason Gunthorpe's suggestion (2021)",
+		.kernel = "debian:6.1",
+		TEXT(eager_c),
+	},
 	{.name = NULL},
 };
 

@@ -60,6 +60,7 @@ static const struct expected {
 	{"skip-existing", BREAKS, .gaps = true},
 	{"fixed", RECOVERS, .gaps = true},
 	{"stock", CANNOT, .gaps = true}, /* Debian's own, which is fixed */
+	{"eager", REFUSED, .eager = true},
 };
 
 static const struct expected *expected;
