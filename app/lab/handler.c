@@ -68,6 +68,15 @@ const struct handler handlers[] = {
 		.kernel = "debian:6.1",
 		TEXT(eager_c),
 	},
+	{
+		.name = "address-space",
+		.meaning =
+			"keeps no list of VMAs, zaps by unmap_mapping_range(), fills the VMA page "
+			"by page, in parallel",
+		.commit = "aac6db75a9fc, d71a989cf5d9 (6.10)",
+		.kernel = "debian:6.1",
+		TEXT(address_space_c),
+	},
 	{.name = NULL},
 };
 

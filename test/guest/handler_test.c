@@ -61,6 +61,7 @@ static const struct expected {
 	{"fixed", RECOVERS, .gaps = true},
 	{"stock", CANNOT, .gaps = true}, /* Debian's own, which is fixed */
 	{"eager", REFUSED, .eager = true},
+	{"address-space", GOES_ON, .eager = false},
 };
 
 static const struct expected *expected;
