@@ -45,6 +45,7 @@ enum {
 	OPT_SHELL,
 	OPT_DEVICE,
 	OPT_COUNTING,
+	OPT_ONE_THREAD,
 	OPT_FAIL_AFTER,
 };
 
@@ -71,6 +72,10 @@ static const struct argp_option options[] = {
 	 0},
 	{"counting", OPT_COUNTING, NULL, 0,
 	 "one CPU, whose TSC counts instructions, the same on every boot", 0},
+	{"one-thread", OPT_ONE_THREAD, NULL, 0,
+	 "TCG runs the CPUs in turn: for programs that switch a device's memory on and off while "
+	 "another CPU uses it, which may crash QEMU before 8.2",
+	 0},
 	{"iommu-bits", OPT_IOMMU, "39|48", 0, "address width of the IOMMU (default 48)", 0},
 	{"env", 'e', "NAME=VALUE", 0, "set a variable for the program", 0},
 	{"file", 'f', "PATH", 0, "put a file or folder into the guest, at the same path", 0},
@@ -144,6 +149,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_COUNTING:
 		o->vm.counting = true;
+		break;
+	case OPT_ONE_THREAD:
+		o->vm.one_thread = true;
 		break;
 	case OPT_KEEP_DRIVER:
 		o->keep_driver = true;

@@ -115,7 +115,10 @@ static void add_cpus(struct args *args, const struct vm_config *c)
 		add_option(args, "-icount", "shift=0,sleep=off");
 		add_option(args, "-cpu", "max,-erms,-fsrm");
 	} else {
-		add_option(args, "-accel", c->kvm ? "kvm" : "tcg,thread=multi");
+		add_option(args, "-accel", "%s",
+			   c->kvm	   ? "kvm"
+			   : c->one_thread ? "tcg,thread=single"
+					   : "tcg,thread=multi");
 		add_option(args, "-cpu", c->kvm ? "host" : "max");
 	}
 	add_option(args, "-smp", "%u", c->cpus);

@@ -21,6 +21,7 @@ struct vm_config {
 	int initramfs;	   /* file descriptor */
 	bool kvm;	   /* else TCG */
 	bool counting;	   /* one CPU whose TSC counts instructions, the same on every boot */
+	bool one_thread;   /* TCG runs the CPUs in turn, not side by side */
 	unsigned int cpus;
 	unsigned int memory_mib;
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
