@@ -374,7 +374,7 @@ int cmd_cost(int argc, char **argv)
 	struct cost c = {.rows = json_array()};
 	int ret = 0;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &c);
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &c);
 	if (!c.subjects[0]) {
 		add_subject(&c, c.program ? "fixed" : "unfixed");
 		if (!c.program)
