@@ -164,6 +164,7 @@ static void add_settings(const struct guest_job *job, const struct vm_config *co
 
 	say(s, JOB_HUGEPAGES, pages);
 	free(pages);
+	say(s, JOB_MARK, config->mark);
 	if (!job->keep_driver)
 		say(s, JOB_VFIO, VM_NVME_BDF);
 	say(s, JOB_ENV, "BARRAGE_BDF=" VM_NVME_BDF);
@@ -210,8 +211,10 @@ int guest_run(const struct guest *g, const struct guest_job *job, struct vm_conf
 	      const struct vm_streams *streams, struct vm_outcome *outcome)
 {
 	struct image *image = image_new();
-	int ret = fill_image(image, g, job, config);
+	int ret;
 
+	ending_choose(config->mark);
+	ret = fill_image(image, g, job, config);
 	if (ret == 0) {
 		config->image = g->kernel.image;
 		config->initramfs = image_finish(image);

@@ -52,7 +52,7 @@ struct guest_job {
 	bool keep_driver;	      /* leave the NVMe controller to the kernel's driver */
 };
 
-/** Boot the guest and run the job; config's image and initramfs are filled in here. */
+/** Boot the guest and run the job; config's image, initramfs and mark are filled in here. */
 int guest_run(const struct guest *g, const struct guest_job *job, struct vm_config *config,
 	      const struct vm_streams *streams, struct vm_outcome *outcome);
 

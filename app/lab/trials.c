@@ -23,6 +23,7 @@ struct run {
 	unsigned int nrunning;
 	struct arm *current; /* the arm whose trials come in */
 	bool started;	     /* the bench runs */
+	unsigned int lost;   /* guests in a row that QEMU's own end took, not their kernel's */
 	char *errors;	     /* what it said on stderr */
 	size_t nerrors;
 };
@@ -244,8 +245,15 @@ static int run_once(struct run *r)
 	case VM_HANG:
 	case VM_LOST:
 		count_crash(r, &outcome);
+		r->lost = 0;
 		return 0;
+	case VM_CRASHED:
+		if (++r->lost < BOOT_TRIES)
+			return 0; /* the trials that are left run in the next guest */
+		vm_explain(&outcome);
+		return -1;
 	case VM_EXIT:
+		r->lost = 0;
 		if (outcome.status == 0 && !wants_more(r->running[r->nrunning - 1]))
 			return 0;
 		warnx("%s ended with status %d before its trials were done, under %s",

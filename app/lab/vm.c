@@ -56,11 +56,13 @@ struct vm {
 	int ours[CHANNELS];   /* our ends; -1: closed */
 	int theirs[CHANNELS]; /* QEMU's ends */
 	struct line control, record;
-	bool said;		    /* init told how the program ended */
-	bool stopped;		    /* we ended QEMU at a limit */
-	double deadline, last_word; /* seconds, CLOCK_MONOTONIC */
-	int in;			    /* the user's stdin, -1 once it has ended */
-	char pending[4096];	    /* read from it, not taken by QEMU yet */
+	struct ending endings[CHANNELS]; /* of those that the program has */
+	bool said;			 /* init told how the program ended */
+	bool whole;			 /* and all that it wrote has come */
+	bool stopped;			 /* we ended QEMU at a limit */
+	double deadline, last_word;	 /* seconds, CLOCK_MONOTONIC */
+	int in;				 /* the user's stdin, -1 once it has ended */
+	char pending[4096];		 /* read from it, not taken by QEMU yet */
 	size_t npending;
 };
 
@@ -191,7 +193,8 @@ static void add_channels(struct args *args, const struct vm *vm)
 {
 	add_option(args, "-chardev", "socket,id=console,fd=%d", vm->theirs[CONSOLE]);
 	add_option(args, "-serial", "chardev:console");
-	add_option(args, "-device", "virtio-serial-pci,addr=0x3");
+	/* A write is dealt with before the guest goes on, not when QEMU's main loop gets to it. */
+	add_option(args, "-device", "virtio-serial-pci,addr=0x3,ioeventfd=off");
 	for (int c = 0; c < CHANNELS; c++) {
 		if (!port_names[c])
 			continue;
@@ -290,10 +293,9 @@ static void hear(struct vm *vm, const char *line)
 		snprintf(o->text, sizeof(o->text), "%s", line);
 	}
 	vm->said = true;
-	set_deadline(vm, 20); /* to power off */
 }
 
-static void record(struct vm *vm, const char *line)
+static void hear_record(struct vm *vm, const char *line)
 {
 	if (vm->streams->record)
 		vm->streams->record(vm->streams->arg, line);
@@ -325,30 +327,50 @@ static void feed_console(struct vm *vm, const char *data, size_t size)
 		set_deadline(vm, 10); /* the panic ends QEMU, but for a panic that hangs itself */
 }
 
+static void take_records(void *arg, const char *data, size_t size)
+{
+	struct vm *vm = arg;
+
+	feed_lines(vm, &vm->record, data, size, hear_record);
+}
+
+/* Which of the channels end with a mark, and who gets what comes before it. */
+static void expect_endings(struct vm *vm)
+{
+	const struct vm_streams *s = vm->streams;
+	const char *mark = vm->config->mark;
+
+	vm->endings[RECORDS] = (struct ending){.mark = mark, .pass = take_records, .arg = vm};
+	vm->endings[STDOUT] = (struct ending){.mark = mark, .pass = s->out, .arg = s->arg};
+	vm->endings[STDERR] = (struct ending){.mark = mark, .pass = s->err, .arg = s->arg};
+}
+
 static void deliver(struct vm *vm, enum channel channel, const char *data, size_t size)
 {
-	switch (channel) {
-	case CONSOLE:
-	case QEMU_STDERR:
-		feed_console(vm, data, size);
-		break;
-	case CONTROL:
+	if (vm->endings[channel].mark)
+		ending_feed(&vm->endings[channel], data, size);
+	else if (channel == CONTROL)
 		feed_lines(vm, &vm->control, data, size, hear);
-		break;
-	case RECORDS:
-		feed_lines(vm, &vm->record, data, size, record);
-		break;
-	case STDOUT:
-		if (vm->streams->out)
-			vm->streams->out(vm->streams->arg, data, size);
-		break;
-	case STDERR:
-		if (vm->streams->err)
-			vm->streams->err(vm->streams->arg, data, size);
-		break;
-	default:
-		break;
-	}
+	else
+		feed_console(vm, data, size);
+}
+
+/* A program that could not be started has written nothing. */
+static bool is_whole(const struct vm *vm)
+{
+	return vm->said && (vm->outcome->end == VM_FAILED ||
+			    (vm->endings[RECORDS].seen && vm->endings[STDOUT].seen &&
+			     vm->endings[STDERR].seen));
+}
+
+/* Init waits for this: what still was on its way would be lost with the guest's power. */
+static void let_go(struct vm *vm)
+{
+	if (vm->whole || !is_whole(vm))
+		return;
+	vm->whole = true;
+	send(vm->ours[CONTROL], "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	set_deadline(vm, 20);
 }
 
 static void receive(struct vm *vm, enum channel channel)
@@ -362,6 +384,8 @@ static void receive(struct vm *vm, enum channel channel)
 	} else if (got == 0 || errno != EAGAIN) {
 		close(vm->ours[channel]);
 		vm->ours[channel] = -1;
+		if (vm->endings[channel].mark)
+			ending_close(&vm->endings[channel]);
 	}
 }
 
@@ -420,6 +444,7 @@ static void step(struct vm *vm)
 	for (int c = 0; c < CHANNELS; c++)
 		if (fds[c].revents & (POLLIN | POLLHUP | POLLERR))
 			receive(vm, c);
+	let_go(vm);
 	if (fds[CHANNELS].revents)
 		read_stdin(vm);
 }
@@ -429,16 +454,24 @@ static bool over_limit(const struct vm *vm)
 	return now() > vm->deadline || now() > vm->last_word + vm->config->silence_s;
 }
 
-static void judge(struct vm *vm)
+static void judge(struct vm *vm, int status)
 {
 	struct vm_outcome *o = vm->outcome;
 
-	if (o->console.bug_at[0])
+	if (o->console.bug_at[0]) {
 		o->end = VM_KERNEL_BUG;
-	else if (o->console.panic[0])
+	} else if (o->console.panic[0]) {
 		o->end = VM_PANIC;
-	else if (!vm->said)
-		o->end = vm->stopped ? VM_HANG : VM_LOST;
+	} else if (vm->whole) {
+		return; /* as init said */
+	} else if (vm->stopped) {
+		o->end = VM_HANG;
+	} else if (WIFSIGNALED(status)) {
+		o->end = VM_CRASHED;
+		o->status = WTERMSIG(status);
+	} else {
+		o->end = VM_LOST;
+	}
 }
 
 int vm_run(const struct vm_config *config, const struct vm_streams *streams,
@@ -452,12 +485,14 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 		.deadline = now() + config->limit_s,
 		.last_word = now(),
 	};
+	int status = 0;
 
 	memset(outcome, 0, sizeof(*outcome));
 	if (config->disk && access(config->disk, R_OK | W_OK) < 0) {
 		warn("--disk %s", config->disk);
 		return -1;
 	}
+	expect_endings(&vm);
 	start(&vm);
 	if (vm.in < 0)
 		end_stdin(&vm);
@@ -468,10 +503,10 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 			kill(vm.pid, SIGKILL);
 		}
 	}
-	waitpid(vm.pid, NULL, 0);
+	waitpid(vm.pid, &status, 0);
 	if (vm.disk >= 0)
 		close(vm.disk);
-	judge(&vm);
+	judge(&vm, status);
 	return 0;
 }
 
@@ -500,6 +535,10 @@ void vm_explain(const struct vm_outcome *o)
 		break;
 	case VM_HANG:
 		warnx("the guest hung and was stopped");
+		break;
+	case VM_CRASHED:
+		warnx("QEMU itself was ended by signal %d (%s), not the guest", o->status,
+		      strsignal(o->status));
 		break;
 	case VM_LOST:
 		warnx("QEMU ended before the program did; see also: barrage-lab doctor");

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "console.h"
+#include "ending.h"
 
 /** The NVMe controller's place in every guest; further devices follow it. */
 #define VM_NVME_BDF   "0000:00:04.0"
@@ -17,11 +18,12 @@
 #define VM_SLOTS      24 /* that devices may take, the controller's included */
 
 struct vm_config {
-	const char *image; /* bzImage */
-	int initramfs;	   /* file descriptor */
-	bool kvm;	   /* else TCG */
-	bool counting;	   /* one CPU whose TSC counts instructions, the same on every boot */
-	bool one_thread;   /* TCG runs the CPUs in turn, not side by side */
+	const char *image;	/* bzImage */
+	int initramfs;		/* file descriptor */
+	char mark[ENDING_MARK]; /* init ends the program's ports with it */
+	bool kvm;		/* else TCG */
+	bool counting;		/* one CPU whose TSC counts instructions, the same on every boot */
+	bool one_thread;	/* TCG runs the CPUs in turn, not side by side */
 	unsigned int cpus;
 	unsigned int memory_mib;
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
@@ -51,6 +53,7 @@ enum vm_end {
 	VM_KERNEL_BUG, /* kernel BUG: console.bug_at */
 	VM_PANIC,      /* the kernel died otherwise: console.panic */
 	VM_HANG,       /* a limit was reached */
+	VM_CRASHED,    /* a signal, status, ended QEMU itself */
 	VM_LOST,       /* QEMU ended and nobody said why */
 };
 

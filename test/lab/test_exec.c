@@ -44,13 +44,15 @@ static void has_more_devices(void **state)
 	assert_says(out, "0x00ff00\nbound\n0x050000\nbound\n");
 }
 
-static void binary_data_survives(void **state)
+/* What a program wrote last waits in the guest where nobody reads it, and the program has ended. */
+static void slow_readers_get_all(void **state)
 {
 	char out[4096];
 
 	assert_ends(out, sizeof(out),
 		    "f=$(mktemp) && head -c 3000000 /dev/urandom > $f &&"
-		    "$LAB exec -- cat < $f | cmp - $f; s=$?; rm $f; exit $s",
+		    "$LAB exec -f $f -- cat - $f < $f |"
+		    "(head -c 3000000 | cmp - $f && sleep 3 && cmp - $f); s=$?; rm $f; exit $s",
 		    0);
 }
 
@@ -73,6 +75,18 @@ static void reports_a_signal(void **state)
 
 	assert_ends(out, sizeof(out), "$LAB exec -- sh -c 'kill -ABRT $$' 2>&1", 128 + 6);
 	assert_says(out, "ended by signal 6");
+}
+
+static void tells_of_a_dead_qemu(void **state)
+{
+	char out[4096];
+
+	assert_ends(out, sizeof(out),
+		    "d=$(mktemp -d) && printf '#!/bin/sh\\nkill -SEGV $$\\n' >"
+		    "$d/qemu-system-x86_64 && chmod +x $d/qemu-system-x86_64 &&"
+		    "PATH=$d:$PATH $LAB exec -- true 2>&1; s=$?; rm -r $d; exit $s",
+		    125);
+	assert_says(out, "QEMU itself was ended by signal 11");
 }
 
 static void stops_a_hang(void **state)
@@ -135,9 +149,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(passes_everything_through),
 		cmocka_unit_test(is_such_a_machine),
 		cmocka_unit_test(has_more_devices),
-		cmocka_unit_test(binary_data_survives),
+		cmocka_unit_test(slow_readers_get_all),
 		cmocka_unit_test(keeps_a_disk),
 		cmocka_unit_test(reports_a_signal),
+		cmocka_unit_test(tells_of_a_dead_qemu),
 		cmocka_unit_test(stops_a_hang),
 		cmocka_unit_test(reports_a_dead_kernel),
 		cmocka_unit_test(refuses_nonsense),

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The lab's parts that run nothing: console recogniser, splicing, and what arms come down to. */
+/*
+ * The lab's parts that run nothing: console recogniser, the ends of streams, splicing, and what
+ * arms come down to.
+ */
 
 #include "unit.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arms.h"
 #include "console.h"
+#include "ending.h"
 #include "splice.h"
 
 /* A console text captured from a guest, in test/unit/data. */
@@ -84,6 +89,58 @@ static void console_long_line(void **state)
 	console_feed(&c, "\n[ 9.9] kernel BUG at mm/memory.c:1!\n", 37);
 	assert_int_equal(c.nlines, 2);
 	assert_string_equal(c.bug_at, "mm/memory.c:1");
+}
+
+static char passed[4096]; /* what a stream's ending passed on */
+
+static void append(void *arg, const char *data, size_t size)
+{
+	strncat(passed, data, size);
+}
+
+/* Feed @before, a mark if there is to be one, and @after, in pieces. */
+static void assert_passes(const char *before, bool marked, const char *after)
+{
+	char mark[ENDING_MARK], text[1024], expected[512];
+
+	ending_choose(mark);
+	/* Twice a mark that breaks off, the second time at its very beginning. */
+	snprintf(expected, sizeof(expected), "%.20s%.1s%s%.5s", mark, mark, before, mark);
+	snprintf(text, sizeof(text), "%s%s%s", expected, marked ? mark : "", after);
+	for (size_t piece = 1; piece < strlen(text) + 2; piece++) {
+		struct ending e = {.mark = mark, .pass = append};
+		size_t len = strlen(text);
+
+		passed[0] = '\0';
+		for (size_t at = 0; at < len; at += piece)
+			ending_feed(&e, text + at, len - at < piece ? len - at : piece);
+		assert_int_equal(e.seen, marked);
+		ending_close(&e);
+		assert_string_equal(passed, expected);
+	}
+}
+
+static void ending_is_found(void **state)
+{
+	assert_passes("some text", true, "");
+	assert_passes("", true, "what comes later is nobody's");
+}
+
+/* A guest that died has written no mark, but perhaps its beginning. */
+static void ending_is_missed(void **state)
+{
+	assert_passes("some text", false, "");
+}
+
+static void endings_differ(void **state)
+{
+	char a[ENDING_MARK], b[ENDING_MARK];
+
+	ending_choose(a);
+	ending_choose(b);
+	assert_int_equal(strlen(a), ENDING_MARK - 1);
+	assert_string_not_equal(a, b);
+	assert_null(strchr(a + 1, a[0]));
 }
 
 static const char kernel_source[] = "int used(void);\n"
@@ -307,12 +364,21 @@ static void table_of_arms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(console_kernel_bug), cmocka_unit_test(console_panic),
-		cmocka_unit_test(console_calm),	      cmocka_unit_test(console_long_line),
-		cmocka_unit_test(splice_replaces),    cmocka_unit_test(splice_replaces_several),
-		cmocka_unit_test(splice_wraps),	      cmocka_unit_test(splice_refuses),
-		cmocka_unit_test(arm_takes_trials),   cmocka_unit_test(quantiles),
-		cmocka_unit_test(json_of_arms),	      cmocka_unit_test(table_of_arms),
+		cmocka_unit_test(console_kernel_bug),
+		cmocka_unit_test(console_panic),
+		cmocka_unit_test(console_calm),
+		cmocka_unit_test(console_long_line),
+		cmocka_unit_test(ending_is_found),
+		cmocka_unit_test(ending_is_missed),
+		cmocka_unit_test(endings_differ),
+		cmocka_unit_test(splice_replaces),
+		cmocka_unit_test(splice_replaces_several),
+		cmocka_unit_test(splice_wraps),
+		cmocka_unit_test(splice_refuses),
+		cmocka_unit_test(arm_takes_trials),
+		cmocka_unit_test(quantiles),
+		cmocka_unit_test(json_of_arms),
+		cmocka_unit_test(table_of_arms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,8 +32,13 @@ static int control = -1;
 
 static void power_off(void) __attribute__((noreturn));
 
+/* What waits in the ports goes with the power: not before the host has it. */
 static void power_off(void)
 {
+	char leave;
+
+	while (control >= 0 && read(control, &leave, 1) < 0 && errno == EINTR)
+		;
 	reboot(RB_POWER_OFF);
 	for (;;)
 		pause();
@@ -214,6 +219,7 @@ static void bind_to_vfio(const char *bdf)
 struct job {
 	char *argv[1024];
 	int argc;
+	const char *mark;
 	struct winsize tty; /* no rows: no terminal */
 };
 
@@ -229,6 +235,8 @@ static void act(struct job *job, const char *key, char *value)
 		putenv(value);
 	else if (!strcmp(key, JOB_TTY))
 		sscanf(value, "%hu %hu", &job->tty.ws_row, &job->tty.ws_col);
+	else if (!strcmp(key, JOB_MARK))
+		job->mark = value;
 	else if (!strcmp(key, JOB_ARG) && job->argc < 1023)
 		job->argv[job->argc++] = value;
 	else
@@ -258,34 +266,32 @@ static void do_job_file(struct job *job)
 		FAIL("the job has no program");
 }
 
-static void exec_program(char **argv) __attribute__((noreturn));
+static void exec_program(char *const argv[]) __attribute__((noreturn));
 
-static void exec_program(char **argv)
+static void exec_program(char *const argv[])
 {
 	execv(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
-static pid_t start_on_ports(struct job *job)
-{
-	int in = open_port(PORT_STDIN, O_RDONLY);
-	int out = open_port(PORT_STDOUT, O_WRONLY);
-	int err = open_port(PORT_STDERR, O_WRONLY);
-	pid_t pid;
+/* The program's ports. A port has one opener, and init writes to them when the program has ended.
+ */
+struct ports {
+	int in, out, err;
+};
 
-	say(SAY_READY "\n");
-	pid = fork();
+static pid_t start_on_ports(const struct job *job, const struct ports *ports)
+{
+	pid_t pid = fork();
+
 	if (pid == 0) {
 		setsid();
-		dup2(in, STDIN_FILENO);
-		dup2(out, STDOUT_FILENO);
-		dup2(err, STDERR_FILENO);
+		dup2(ports->in, STDIN_FILENO);
+		dup2(ports->out, STDOUT_FILENO);
+		dup2(ports->err, STDERR_FILENO);
 		exec_program(job->argv);
 	}
-	close(in); /* a port has one opener: the program alone holds its own */
-	close(out);
-	close(err);
 	return pid;
 }
 
@@ -310,19 +316,15 @@ static void relay(int in, int out, int tty)
 	}
 }
 
-static pid_t start_on_terminal(struct job *job)
+static pid_t start_on_terminal(const struct job *job, const struct ports *ports)
 {
-	int in = open_port(PORT_STDIN, O_RDONLY);
-	int out = open_port(PORT_STDOUT, O_WRONLY);
 	int tty;
-	pid_t pid;
+	pid_t pid = forkpty(&tty, NULL, NULL, &job->tty);
 
-	say(SAY_READY "\n");
-	pid = forkpty(&tty, NULL, NULL, &job->tty);
 	if (pid == 0)
 		exec_program(job->argv);
 	if (pid > 0)
-		relay(in, out, tty);
+		relay(ports->in, ports->out, tty);
 	return pid;
 }
 
@@ -338,9 +340,35 @@ static int wait_for(pid_t program)
 	return status;
 }
 
+/* Nobody but init is left. */
+static void end_orphans(void)
+{
+	kill(-1, SIGKILL);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+}
+
+static void end_port(int port, const char *mark)
+{
+	if (write(port, mark, strlen(mark)) != (ssize_t)strlen(mark))
+		FAIL("a port is not taking what is written: %s", strerror(errno));
+}
+
+static void end_ports(const struct ports *ports, const char *records, const char *mark)
+{
+	int port = open(records, O_WRONLY | O_CLOEXEC);
+
+	if (port < 0)
+		FAIL("%s: %s", records, strerror(errno));
+	end_port(port, mark);
+	end_port(ports->out, mark);
+	end_port(ports->err, mark);
+}
+
 int main(void)
 {
 	struct job job = {0};
+	struct ports ports;
 	char records[300];
 	pid_t pid;
 	int status;
@@ -352,14 +380,20 @@ int main(void)
 	setenv("HOME", "/root", 1);
 	/* Modules come first in the job; the port's own driver is among them. */
 	do_job_file(&job);
-	control = open_port(PORT_CONTROL, O_WRONLY);
+	control = open_port(PORT_CONTROL, O_RDWR);
 	wait_for_port(PORT_RECORDS, records, sizeof(records));
 	symlink(records, RECORDS_PATH);
+	ports.in = open_port(PORT_STDIN, O_RDONLY);
+	ports.out = open_port(PORT_STDOUT, O_WRONLY);
+	ports.err = open_port(PORT_STDERR, O_WRONLY);
 
-	pid = job.tty.ws_row ? start_on_terminal(&job) : start_on_ports(&job);
+	say(SAY_READY "\n");
+	pid = (job.tty.ws_row ? start_on_terminal : start_on_ports)(&job, &ports);
 	if (pid < 0)
 		FAIL("fork: %s", strerror(errno));
 	status = wait_for(pid);
+	end_orphans();
+	end_ports(&ports, records, job.mark);
 	if (WIFSIGNALED(status))
 		say(SAY_SIGNAL "%d\n", WTERMSIG(status));
 	else

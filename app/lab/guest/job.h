@@ -17,11 +17,14 @@
 #define JOB_VFIO      "vfio"	  /* BDF of a function to bind to vfio-pci */
 #define JOB_ENV	      "env"	  /* NAME=VALUE for the program */
 #define JOB_TTY	      "tty"	  /* "ROWS COLUMNS": give the program a terminal of that size */
+#define JOB_MARK      "mark"	  /* what ends the program's ports, see below */
 #define JOB_ARG	      "arg"	  /* the program and its arguments, one by one */
 
 /*
- * virtio-serial ports, by name. A guest's write returns when the host has taken the data, so
- * nothing that was written is lost in a crash.
+ * virtio-serial ports, by name. QEMU takes what is written at once, so that it is not lost in a
+ * crash, as long as the lab keeps up. Where it does not, up to 128 writes wait in the guest. So
+ * when the program has ended init writes the mark to the ports that the program had, says how it
+ * ended, and turns the machine off when the host, having all, has sent a byte to the control port.
  */
 #define PORT_STDIN   "barrage.stdin"
 #define PORT_STDOUT  "barrage.stdout"
