@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <rte_memory.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "cpus.h"
 
 static uint32_t largest(const struct list *list)
 {
@@ -17,25 +17,6 @@ static uint32_t largest(const struct list *list)
 	for (unsigned int i = 0; i < list->count; i++)
 		max = RTE_MAX(max, list->value[i]);
 	return max;
-}
-
-/*
- * The first CPUs this process may run on, one per lcore, as EAL's -l wants them: which ones is the
- * user's choice, with taskset or numactl.
- */
-static int cpu_list(unsigned int count, char *text, size_t size)
-{
-	cpu_set_t set;
-	size_t used = 0;
-	unsigned int found = 0;
-
-	if (sched_getaffinity(0, sizeof(set), &set))
-		return -errno;
-	for (int cpu = 0; cpu < CPU_SETSIZE && found < count && used < size; cpu++)
-		if (CPU_ISSET(cpu, &set))
-			used += (size_t)snprintf(text + used, size - used, found++ ? ",%d" : "%d",
-						 cpu);
-	return found == count && used < size ? 0 : -ERANGE;
 }
 
 /* EAL's plain memory does not grow: ask for every buffer of the largest nvme_io at once. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef LAB_PROGRESS_H
-#define LAB_PROGRESS_H
+#ifndef APP_PROGRESS_H
+#define APP_PROGRESS_H
 
 /*
- * One line on stderr that tells what the lab is doing; only on a terminal, and gone before anything
+ * One line on stderr that tells what the program is doing; only on a terminal, and gone before anything
  * else is printed.
  */
 
