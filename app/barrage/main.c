@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * barrage: find PCI functions, move them between drivers, ask NVMe controllers who they are, and
- * the kernel how it maps BARs.
+ * barrage: find PCI functions, move them between drivers, ask NVMe controllers who they are and how
+ * fast they are, and the kernel how it maps BARs.
  */
 
 #include "cli.h"
@@ -15,6 +15,7 @@ static const struct cli_command commands[] = {
 	{"unbind", "take a function from its driver", cmd_unbind},
 	{"identify", "what an NVMe controller says of itself and its namespaces", cmd_identify},
 	{"kernel", "whether lcores may touch a mapping together for the first time", cmd_kernel},
+	{"perf", "IOPS, bandwidth and latency of NVMe controllers", cmd_perf},
 	{0},
 };
 

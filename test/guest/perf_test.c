@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * barrage perf on a real controller: it does as many commands as it was told, on the blocks it was
+ * told, and notices data that is not what was written. BARRAGE in the environment is its path.
+ */
+
+#include "disk.h"
+
+#include <jansson.h>
+#include <rte_malloc.h>
+
+#include "command.h"
+
+static const char *barrage;
+static const char *bdf;
+
+static json_t *printed_json(void)
+{
+	json_error_t error;
+	json_t *json = json_loads(printed, 0, &error);
+
+	if (!json)
+		fail_msg("%s in:\n%s", error.text, printed);
+	return json;
+}
+
+static double value(const json_t *json, const char *key)
+{
+	return json_number_value(json_object_get(json, key));
+}
+
+/* They grow, from the minimum to the maximum, and the mean is between those. */
+static void check_latency(const json_t *latency)
+{
+	static const char *const order[] = {"50", "90", "95", "99", "99.9", "99.99", "99.999"};
+	const json_t *percentiles = json_object_get(latency, "percentiles");
+	double before = value(latency, "min");
+
+	assert_true(before > 0);
+	assert_true(value(latency, "mean") >= before);
+	assert_true(value(latency, "mean") <= value(latency, "max"));
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		assert_true(value(percentiles, order[i]) >= before);
+		before = value(percentiles, order[i]);
+	}
+	assert_true(value(latency, "max") >= before);
+}
+
+static void reads_as_often_as_told(void **state)
+{
+	json_t *json, *device, *read;
+
+	assert_int_equal(run(barrage, "perf", "--count", "1001", "--qd", "8", "--lcores", "2",
+			     "--json", bdf, NULL),
+			 0);
+	json = printed_json();
+	assert_string_equal(json_string_value(json_object_get(json, "schema")), "barrage-perf/1");
+	device = json_array_get(json_object_get(json, "devices"), 0);
+	assert_string_equal(json_string_value(json_object_get(device, "bdf")), bdf);
+	read = json_object_get(device, "read");
+	assert_true(value(read, "ios") == 1001);
+	assert_true(value(read, "bytes") == 1001 * 4096);
+	assert_true(value(device, "seconds") > 0);
+	assert_float_equal(value(read, "iops") * value(device, "seconds"), 1001, 0.01);
+	assert_float_equal(value(read, "bytes_per_second") * value(device, "seconds"), 1001 * 4096,
+			   1);
+	check_latency(json_object_get(read, "latency_ns"));
+	assert_true(json_is_null(json_object_get(device, "write")));
+	assert_true(json_equal(read, json_object_get(json, "read")));
+	json_decref(json);
+}
+
+static void mixes_reads_and_writes(void **state)
+{
+	json_t *json;
+	double reads;
+
+	assert_int_equal(run(barrage, "perf", "--rw", "randrw", "--mix", "80", "--bssplit",
+			     "512/50:8k/50", "--count", "2000", "--write-destroys-data", "--json",
+			     bdf, NULL),
+			 0);
+	json = printed_json();
+	reads = value(json_object_get(json, "read"), "ios");
+	assert_in_range((int)reads, 1500, 1700);
+	assert_true(reads + value(json_object_get(json, "write"), "ios") == 2000);
+	check_latency(json_object_get(json_object_get(json, "write"), "latency_ns"));
+	json_decref(json);
+}
+
+static void goes_slower_when_told(void **state)
+{
+	json_t *json;
+
+	assert_int_equal(run(barrage, "perf", "--rate", "1000", "--warmup", "0.1", "--count", "100",
+			     "--lcores", "2", "--json", bdf, NULL),
+			 0);
+	json = printed_json();
+	assert_true(value(json, "rate") == 1000);
+	assert_true(value(json_object_get(json, "read"), "ios") == 100);
+	json_decref(json);
+}
+
+/* Change one byte of a block. EAL is started no sooner: it leaves this process, and so what it
+ * runs, one CPU. */
+static void damage(uint64_t lba)
+{
+	struct brg_nvme_qpair *qp;
+	struct brg_nvme_ctrl *ctrl;
+	struct brg_device *dev;
+	struct brg_nvme_ns ns;
+	char *block;
+
+	assert_works(brg_env_init(NULL));
+	assert_works(brg_device_open(bdf, &dev));
+	assert_works(brg_nvme_open(dev, NULL, &ctrl));
+	assert_works(brg_nvme_ns_get(ctrl, 1, &ns));
+	assert_works(brg_nvme_qpair_create(ctrl, NULL, &qp));
+	block = rte_malloc(NULL, ns.block_size, 4096);
+	assert_int_equal(read_blocks(qp, &ns, block, lba, 1), 0);
+	block[200] ^= 1;
+	assert_int_equal(write_blocks(qp, &ns, block, lba, 1), 0);
+	rte_free(block);
+	brg_nvme_close(ctrl);
+	brg_device_close(dev);
+}
+
+/* A pass that writes, one that reads; then one byte of 2 MiB is another one. */
+static void verifies_what_it_wrote(void **state)
+{
+	assert_int_equal(run(barrage, "perf", "--rw", "write", "--size", "2m", "--count", "512",
+			     "--verify", "--seed", "5", "--write-destroys-data", bdf, NULL),
+			 0);
+	assert_int_equal(run(barrage, "perf", "--rw", "read", "--size", "2m", "--count", "512",
+			     "--verify", "--seed", "5", bdf, NULL),
+			 0);
+	assert_printed(" 512 ");
+	assert_int_equal(run(barrage, "perf", "--rw", "read", "--size", "2m", "--count", "512",
+			     "--verify", "--seed", "6", bdf, NULL),
+			 1);
+	assert_printed("was written with --seed 5, not 6");
+	damage(1234);
+	assert_int_equal(run(barrage, "perf", "--rw", "read", "--size", "2m", "--count", "512",
+			     "--verify", bdf, NULL),
+			 1);
+	assert_printed(": block 1234: its checksum is ");
+}
+
+static void a_device_of_the_kernel_is_refused(void **state)
+{
+	assert_int_equal(run(barrage, "bind", "--kernel", bdf, NULL), 0);
+	assert_int_equal(run(barrage, "perf", "--rw", "write", "--count", "1",
+			     "--write-destroys-data", bdf, NULL),
+			 1);
+	assert_printed("is bound to nvme; run: barrage bind");
+	assert_int_equal(run(barrage, "bind", bdf, NULL), 0);
+}
+
+static void what_does_not_fit_is_refused(void **state)
+{
+	assert_int_equal(run(barrage, "perf", "--bs", "700", bdf, NULL), 1);
+	assert_printed("700 bytes are no whole number of the namespace's blocks of 512");
+	assert_int_equal(run(barrage, "perf", "--bs", "16m", "--qd", "1", bdf, NULL), 1);
+	assert_printed("that one command may carry");
+	assert_int_equal(run(barrage, "perf", "--bs", "16m", "--qd", "65534", bdf, NULL), 1);
+	assert_printed("MiB of memory, and this machine has");
+	assert_int_equal(run(barrage, "perf", "--lcores", "100", bdf, NULL), 1);
+	assert_printed("--lcores 100: there are not as many CPUs");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_as_often_as_told),
+		cmocka_unit_test(mixes_reads_and_writes),
+		cmocka_unit_test(goes_slower_when_told),
+		cmocka_unit_test(verifies_what_it_wrote),
+		cmocka_unit_test(a_device_of_the_kernel_is_refused),
+		cmocka_unit_test(what_does_not_fit_is_refused),
+	};
+
+	bdf = test_bdf();
+	barrage = getenv("BARRAGE");
+	if (!barrage) {
+		fprintf(stderr, "BARRAGE is not set: it is the path of the barrage command\n");
+		return 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
