@@ -232,13 +232,20 @@ static double ratio_of(double before, double after)
 	return before ? after / before : copysign(INFINITY, after);
 }
 
+static double middle(struct stats_sample sample, struct stats_metric metric)
+{
+	if (metric.share)
+		return gsl_stats_mean(sample.values, 1, sample.n);
+	return stats_median(sample);
+}
+
 struct stats_difference stats_compare(struct stats_sample before, struct stats_sample after,
 				      struct stats_metric metric)
 {
 	struct stats_difference d = {
 		.metric = metric,
-		.before = stats_median(before),
-		.after = stats_median(after),
+		.before = middle(before, metric),
+		.after = middle(after, metric),
 	};
 
 	d.ratio = ratio_of(d.before, d.after);
@@ -275,7 +282,9 @@ static enum stats_verdict verdict_of(const struct stats_difference *d,
 		if (d->q > policy->alpha || fabs(d->ratio - 1) <= policy->min_effect)
 			return STATS_SAME;
 	}
-	return (d->after > d->before) == d->metric.higher_is_better ? STATS_BETTER : STATS_WORSE;
+	if (d->metric.better == 0)
+		return STATS_CHANGED;
+	return (d->after > d->before) == (d->metric.better > 0) ? STATS_BETTER : STATS_WORSE;
 }
 
 void stats_judge(struct stats_difference differences[], size_t n, const struct stats_policy *policy)
@@ -300,10 +309,8 @@ void stats_judge(struct stats_difference differences[], size_t n, const struct s
 const char *stats_verdict_str(enum stats_verdict verdict)
 {
 	static const char *const names[] = {
-		[STATS_SAME] = "same",
-		[STATS_BETTER] = "better",
-		[STATS_WORSE] = "worse",
-		[STATS_TOO_FEW] = "too few",
+		[STATS_SAME] = "same",	 [STATS_CHANGED] = "changed", [STATS_BETTER] = "better",
+		[STATS_WORSE] = "worse", [STATS_TOO_FEW] = "too few",
 	};
 
 	return names[verdict];

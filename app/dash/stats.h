@@ -70,8 +70,9 @@ void stats_fdr(const double p[], size_t n, double q[]);
 
 /** What a metric is. */
 struct stats_metric {
-	bool exact;	       /* a count that repeats to the digit: any change is a change */
-	bool higher_is_better; /* as throughput is; times and costs are not */
+	int better; /* -1: lower is better, as of times and costs; 1: higher; 0: it is not known */
+	bool exact; /* a count that repeats to the digit: any change is a change */
+	bool share; /* 0 or 1 per repetition: their mean says what a median would not */
 };
 
 /** What counts as a difference. */
@@ -88,6 +89,7 @@ struct stats_policy {
 
 enum stats_verdict {
 	STATS_SAME,
+	STATS_CHANGED, /* where it is not known what is better */
 	STATS_BETTER,
 	STATS_WORSE,
 	STATS_TOO_FEW, /* so few repetitions that nothing could have been significant */
@@ -95,8 +97,8 @@ enum stats_verdict {
 
 struct stats_difference {
 	struct stats_metric metric;
-	double before;	/* median */
-	double after;	/* median */
+	double before;	/* median; of a share the mean */
+	double after;	/* the same */
 	double ratio;	/* after to before; 1 when both are 0, infinite when only before is */
 	double p;	/* of stats_mann_whitney(); of an exact metric 0 or 1 */
 	double least_p; /* as there */
@@ -115,7 +117,7 @@ struct stats_difference stats_compare(struct stats_sample before, struct stats_s
 void stats_judge(struct stats_difference differences[], size_t n,
 		 const struct stats_policy *policy);
 
-/** "same", "better", "worse" or "too few". */
+/** "same", "changed", "better", "worse" or "too few". */
 const char *stats_verdict_str(enum stats_verdict verdict);
 
 /* Series */

@@ -223,7 +223,7 @@ static void verdicts_on_many(void **state)
 	for (size_t i = 0; i < LENGTH(all); i++)
 		all[i] = stats_compare(noisy(a[i], 12, 100, 0.02),
 				       noisy(b[i], 12, i < 100 ? 110 : 100, 0.02),
-				       (struct stats_metric){0});
+				       (struct stats_metric){.better = -1});
 	stats_judge(all, LENGTH(all), &STATS_POLICY_DEFAULT);
 	for (size_t i = 0; i < LENGTH(all); i++) {
 		found += i < 100 && all[i].verdict == STATS_WORSE;
@@ -251,12 +251,13 @@ static void verdicts(void **state)
 	struct stats_sample near = SAMPLE(101.5, 102.5, 103.5, 104.5, 105.5, 106.5);
 	struct stats_sample nearer = SAMPLE(106, 106.1, 106.2, 106.3, 106.4, 106.5);
 	struct stats_sample slightly = SAMPLE(105.1, 105.2, 105.3, 105.4, 105.5, 105.6);
-	struct stats_metric time = {0}, rate = {.higher_is_better = true};
+	struct stats_metric time = {.better = -1}, rate = {.better = 1}, unknown = {0};
 
 	assert_int_equal(judged(low, high, time), STATS_WORSE);
 	assert_int_equal(judged(high, low, time), STATS_BETTER);
 	assert_int_equal(judged(low, high, rate), STATS_BETTER);
 	assert_int_equal(judged(high, low, rate), STATS_WORSE);
+	assert_int_equal(judged(high, low, unknown), STATS_CHANGED);
 	assert_int_equal(judged(low, low, time), STATS_SAME);
 	assert_int_equal(judged(low, near, time), STATS_SAME);	      /* not significant */
 	assert_int_equal(judged(slightly, nearer, time), STATS_SAME); /* significant, but 1 % */
@@ -266,12 +267,26 @@ static void verdicts(void **state)
 
 static void exact_metrics(void **state)
 {
-	struct stats_metric count = {.exact = true};
+	struct stats_metric count = {.better = -1, .exact = true};
 
 	assert_int_equal(judged(SAMPLE(1000000), SAMPLE(1000001), count), STATS_WORSE);
 	assert_int_equal(judged(SAMPLE(1000001), SAMPLE(1000000), count), STATS_BETTER);
 	assert_int_equal(judged(SAMPLE(7, 7), SAMPLE(7), count), STATS_SAME);
 	assert_int_equal(judged(SAMPLE(0), SAMPLE(1), count), STATS_WORSE);
+}
+
+/* Survivors: 10 of 10 against 4 of 10, and against 9 of 10. Their medians are 1, 0 and 1. */
+static void shares(void **state)
+{
+	struct stats_sample all = SAMPLE(1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+	struct stats_sample few = SAMPLE(1, 0, 0, 1, 0, 0, 1, 0, 0, 1);
+	struct stats_sample most = SAMPLE(1, 1, 1, 1, 0, 1, 1, 1, 1, 1);
+	struct stats_metric survived = {.better = 1, .share = true};
+
+	assert_int_equal(judged(all, few, survived), STATS_WORSE);
+	assert_int_equal(judged(few, all, survived), STATS_BETTER);
+	assert_int_equal(judged(all, most, survived), STATS_SAME);
+	assert_true(stats_compare(all, few, survived).after == 0.4);
 }
 
 static void ratios(void **state)
@@ -572,6 +587,7 @@ int main(void)
 		cmocka_unit_test(verdicts_on_many),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(exact_metrics),
+		cmocka_unit_test(shares),
 		cmocka_unit_test(ratios),
 		cmocka_unit_test(noise_bands),
 		cmocka_unit_test(committed_changes),
