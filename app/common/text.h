@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef LAB_TEXT_H
-#define LAB_TEXT_H
+#ifndef APP_TEXT_H
+#define APP_TEXT_H
 
 /** A new string, printf-style; freed by the caller. Out of memory ends the program. */
 char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

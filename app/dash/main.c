@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* barrage-dash: keep results, and tell what got better or worse. */
+
+#include "cli.h"
+#include "commands.h"
+
+#include <stddef.h>
+
+static const struct cli_command commands[] = {
+	{"add", "put result files into the store", cmd_add},
+	{"list", "the series in the store", cmd_list},
+	{NULL, NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+	static const struct cli cli = {
+		.program = "barrage-dash",
+		.summary = "Keep benchmark results, and tell what got better or worse.",
+		.example = "barrage-dash add result.json",
+		.commands = commands,
+	};
+
+	return cli_main(&cli, argc, argv);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs, series and results in SQL. */
+
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "db.h"
+#include "schema.h"
+#include "store.h"
+#include "store_write.h"
+#include "text.h"
+
+struct store {
+	struct db *db;
+};
+
+struct cursor {
+	struct rows *rows;
+	double *repetitions; /* of the row */
+	size_t room;
+};
+
+static void make_folders(char *path)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0777) && errno != EEXIST)
+			warn("%s", path);
+		*slash = '/';
+	}
+}
+
+/* XDG Base Directory Specification 0.8: a relative XDG_DATA_HOME is to be ignored. */
+static char *own_path(void)
+{
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+	if (data && data[0] == '/')
+		return format("%s/barrage/results.db", data);
+	if (home && home[0] == '/')
+		return format("%s/.local/share/barrage/results.db", home);
+	warnx("neither XDG_DATA_HOME nor HOME says where the results are: name a store with --db");
+	return NULL;
+}
+
+static bool is_server(const char *url)
+{
+	return strstr(url, "://");
+}
+
+static struct db *open_db(const char *url, bool create)
+{
+	char *own = NULL;
+	struct db *db = NULL;
+
+	if (!url) {
+		url = own = own_path();
+		if (own && create)
+			make_folders(own);
+	}
+	if (!url)
+		return NULL;
+	if (!is_server(url) && !create && access(url, F_OK) < 0)
+		warnx("there are no results in %s yet: add some with barrage-dash add FILE", url);
+	else
+		db = db_open(url, create);
+	free(own);
+	return db;
+}
+
+struct store *store_open(const char *url, bool create)
+{
+	struct db *db = open_db(url, create);
+	struct store *store;
+	int there;
+
+	if (!db)
+		return NULL;
+	there = create ? (schema_create(db) == 0 ? 1 : -1) : schema_check(db);
+	if (there == 0)
+		warnx("%s holds no results yet: add some with barrage-dash add FILE", db_name(db));
+	if (there <= 0) {
+		db_close(db);
+		return NULL;
+	}
+	store = malloc(sizeof(*store));
+	if (!store)
+		err(1, NULL);
+	store->db = db;
+	return store;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	db_close(store->db);
+	free(store);
+}
+
+const char *store_name(const struct store *store)
+{
+	return db_name(store->db);
+}
+
+/* The number in the first row's first column; 0 when there is no row, -1 after a message. */
+static int64_t first_integer(struct rows *rows)
+{
+	int64_t number = -1;
+	int got;
+
+	if (!rows)
+		return -1;
+	got = rows_next(rows);
+	if (got >= 0)
+		number = got ? rows_integer(rows, 0) : 0;
+	rows_end(rows);
+	return number;
+}
+
+/* 0 when the run is there already. */
+static int64_t insert_run(struct db *db, const struct batch *b)
+{
+	char *provenance = json_dumps(b->provenance, JSON_COMPACT | JSON_SORT_KEYS);
+	int64_t id;
+
+	if (!provenance)
+		err(1, NULL);
+	id = first_integer(db_query(db,
+				    "INSERT INTO dash_run(hash, format, measured, added, "
+				    "commit_id, machine, provenance)"
+				    " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+				    " ON CONFLICT (hash) DO NOTHING RETURNING id",
+				    "ttiittt", b->hash, b->format, b->measured, (int64_t)time(NULL),
+				    b->commit, b->machine, provenance));
+	free(provenance);
+	return id;
+}
+
+static int64_t find_series(struct db *db, const struct measurement *m)
+{
+	return first_integer(db_query(db, "SELECT id FROM dash_series WHERE fingerprint = $1", "t",
+				      m->fingerprint));
+}
+
+static int64_t insert_series(struct db *db, const struct measurement *m, const char *machine)
+{
+	return first_integer(
+		db_query(db,
+			 "INSERT INTO dash_series(fingerprint, benchmark, parameters, handler,"
+			 " machine, metric, unit, better, exact)"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+			 "tttttttii", m->fingerprint, m->benchmark, m->parameters, m->handler,
+			 machine, m->metric, m->unit, (int64_t)m->better, (int64_t)m->exact));
+}
+
+static char *numbers_text(const double *numbers, size_t n)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		err(1, NULL);
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "%c%.17g", i ? ',' : '[', numbers[i]);
+	fputc(']', out);
+	if (fclose(out))
+		err(1, NULL);
+	return text;
+}
+
+static int insert_result(struct db *db, const struct batch *b, int64_t run,
+			 const struct measurement *m)
+{
+	int64_t series = find_series(db, m);
+	char *repetitions;
+	int ret;
+
+	if (series == 0)
+		series = insert_series(db, m, b->machine);
+	if (series < 0)
+		return -1;
+	repetitions = numbers_text(m->repetitions, m->nrepetitions);
+	ret = db_run(db,
+		     "INSERT INTO dash_result(run, series, measured, kernel, value, repetitions,"
+		     " histogram) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		     "iiitrtt", run, series, b->measured, m->kernel, measurement_value(m),
+		     repetitions, m->histogram);
+	free(repetitions);
+	return ret;
+}
+
+int store_add(struct store *store, const struct batch *b)
+{
+	int64_t run;
+	int ret = 0;
+
+	if (db_begin(store->db))
+		return -1;
+	run = insert_run(store->db, b);
+	for (size_t i = 0; run > 0 && ret == 0 && i < b->nmeasurements; i++)
+		ret = insert_result(store->db, b, run, &b->measurements[i]);
+	if (run > 0 && ret == 0)
+		return db_commit(store->db) == 0 ? 1 : -1;
+	db_rollback(store->db);
+	return run == 0 ? 0 : -1;
+}
+
+/* A pattern for LIKE: what begins so. Fingerprints have no wildcard in them. */
+static char *beginning(const char *text)
+{
+	return text ? format("%s%%", text) : NULL;
+}
+
+static struct cursor *cursor_new(struct rows *rows)
+{
+	struct cursor *cursor;
+
+	if (!rows)
+		return NULL;
+	cursor = calloc(1, sizeof(*cursor));
+	if (!cursor)
+		err(1, NULL);
+	cursor->rows = rows;
+	return cursor;
+}
+
+void cursor_end(struct cursor *cursor)
+{
+	if (!cursor)
+		return;
+	rows_end(cursor->rows);
+	free(cursor->repetitions);
+	free(cursor);
+}
+
+/* A parameter that is NULL matches all. PostgreSQL has to be told the type of what may be NULL. */
+#define WHERE_SERIES                                           \
+	" (CAST($1 AS TEXT) IS NULL OR s.fingerprint LIKE $1)" \
+	" AND (CAST($2 AS TEXT) IS NULL OR s.benchmark = $2)"  \
+	" AND (CAST($3 AS TEXT) IS NULL OR s.handler = $3)"    \
+	" AND (CAST($4 AS TEXT) IS NULL OR s.machine = $4)"    \
+	" AND (CAST($5 AS TEXT) IS NULL OR s.metric = $5)"
+#define WHERE_RESULT                                          \
+	WHERE_SERIES                                          \
+	" AND (CAST($6 AS TEXT) IS NULL OR r.kernel = $6)"    \
+	" AND (CAST($7 AS TEXT) IS NULL OR n.commit_id = $7)" \
+	" AND (CAST($8 AS BIGINT) = 0 OR r.run = $8)"
+
+struct cursor *store_series(struct store *store, const struct store_filter *f)
+{
+	char *start = beginning(f->fingerprint);
+	struct rows *rows = db_query(
+		store->db,
+		"SELECT id, fingerprint, benchmark, parameters, handler, machine, metric, unit,"
+		" better, exact FROM dash_series s WHERE" WHERE_SERIES " ORDER BY id",
+		"ttttt", start, f->benchmark, f->handler, f->machine, f->metric);
+
+	free(start);
+	return cursor_new(rows);
+}
+
+int series_next(struct cursor *cursor, struct series *series)
+{
+	const struct rows *rows = cursor->rows;
+	int got = rows_next(cursor->rows);
+
+	if (got > 0)
+		*series = (struct series){
+			.id = rows_integer(rows, 0),
+			.fingerprint = rows_text(rows, 1),
+			.benchmark = rows_text(rows, 2),
+			.parameters = rows_text(rows, 3),
+			.handler = rows_text(rows, 4),
+			.machine = rows_text(rows, 5),
+			.metric = rows_text(rows, 6),
+			.unit = rows_text(rows, 7),
+			.better = (enum better)rows_integer(rows, 8),
+			.exact = rows_integer(rows, 9),
+		};
+	return got;
+}
+
+struct cursor *store_results(struct store *store, const struct store_filter *f)
+{
+	char *start = beginning(f->fingerprint);
+	struct rows *rows =
+		db_query(store->db,
+			 "SELECT r.id, r.series, r.run, r.measured, n.commit_id, r.kernel, r.value,"
+			 " r.repetitions, r.histogram FROM dash_result r"
+			 " JOIN dash_series s ON s.id = r.series JOIN dash_run n ON n.id = r.run"
+			 " WHERE" WHERE_RESULT " ORDER BY r.series, r.measured, r.id",
+			 "ttttttti", start, f->benchmark, f->handler, f->machine, f->metric,
+			 f->kernel, f->commit, f->run);
+
+	free(start);
+	return cursor_new(rows);
+}
+
+/* A JSON array of numbers, as numbers_text() wrote it. @return how many. */
+static size_t read_numbers(struct cursor *cursor, const char *text)
+{
+	size_t n = 0;
+	char *end;
+
+	while (*text == '[' || *text == ',') {
+		double number = strtod(text + 1, &end);
+
+		if (end == text + 1)
+			break;
+		if (n == cursor->room) {
+			cursor->room = cursor->room ? 2 * cursor->room : 64;
+			cursor->repetitions = realloc(cursor->repetitions,
+						      cursor->room * sizeof(*cursor->repetitions));
+			if (!cursor->repetitions)
+				err(1, NULL);
+		}
+		cursor->repetitions[n++] = number;
+		text = end;
+	}
+	return n;
+}
+
+int result_next(struct cursor *cursor, struct result *result)
+{
+	const struct rows *rows = cursor->rows;
+	int got = rows_next(cursor->rows);
+
+	if (got <= 0)
+		return got;
+	*result = (struct result){
+		.id = rows_integer(rows, 0),
+		.series = rows_integer(rows, 1),
+		.run = rows_integer(rows, 2),
+		.measured = rows_integer(rows, 3),
+		.commit = rows_text(rows, 4),
+		.kernel = rows_text(rows, 5),
+		.value = rows_real(rows, 6),
+		.nrepetitions = read_numbers(cursor, rows_text(rows, 7)),
+		.histogram = rows_text(rows, 8),
+	};
+	result->repetitions = cursor->repetitions; /* may have moved */
+	return got;
+}
+
+struct cursor *store_runs(struct store *store, const struct store_filter *f)
+{
+	return cursor_new(db_query(store->db,
+				   "SELECT id, hash, format, measured, added, commit_id, machine,"
+				   " provenance FROM dash_run"
+				   " WHERE (CAST($1 AS TEXT) IS NULL OR commit_id = $1)"
+				   " AND (CAST($2 AS TEXT) IS NULL OR machine = $2)"
+				   " AND (CAST($3 AS BIGINT) = 0 OR id = $3)"
+				   " ORDER BY measured, id",
+				   "tti", f->commit, f->machine, f->run));
+}
+
+int run_next(struct cursor *cursor, struct run *run)
+{
+	const struct rows *rows = cursor->rows;
+	int got = rows_next(cursor->rows);
+
+	if (got > 0)
+		*run = (struct run){
+			.id = rows_integer(rows, 0),
+			.hash = rows_text(rows, 1),
+			.format = rows_text(rows, 2),
+			.measured = rows_integer(rows, 3),
+			.added = rows_integer(rows, 4),
+			.commit = rows_text(rows, 5),
+			.machine = rows_text(rows, 6),
+			.provenance = rows_text(rows, 7),
+		};
+	return got;
+}
+
+struct cursor *store_triage(struct store *store)
+{
+	return cursor_new(db_query(store->db,
+				   "SELECT series, result, verdict, note, author, at"
+				   " FROM dash_triage ORDER BY series, result",
+				   ""));
+}
+
+int triage_next(struct cursor *cursor, struct triage *triage)
+{
+	const struct rows *rows = cursor->rows;
+	int got = rows_next(cursor->rows);
+
+	if (got > 0)
+		*triage = (struct triage){
+			.series = rows_integer(rows, 0),
+			.result = rows_integer(rows, 1),
+			.verdict = rows_text(rows, 2),
+			.note = rows_text(rows, 3),
+			.author = rows_text(rows, 4),
+			.at = rows_integer(rows, 5),
+		};
+	return got;
+}
