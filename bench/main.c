@@ -5,6 +5,7 @@
  */
 
 #include <argp.h>
+#include <brg_bar.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "provenance.h"
 
 const char *const sharing_names[SHARINGS] = {"single", "shared", "per-lcore"};
 
@@ -251,14 +253,24 @@ static void set_defaults(struct bench *b)
 
 static void context(const struct bench *b)
 {
+	char *machine = cpu_model(), *command = command_line();
+	struct brg_bar_handler handler;
 	struct utsname kernel;
 
 	uname(&kernel);
+	brg_bar_handler_detect(NULL, &handler);
 	gb_context("barrage_version", brg_version());
 	gb_context("barrage_build_type", BENCH_BUILD_TYPE);
 	gb_context("dpdk_version", rte_version());
 	gb_context("kernel_release", kernel.release);
 	gb_context("device", b->bdf ? b->bdf : "none");
+	gb_context("handler", brg_bar_era_name(handler.era));
+	gb_context("commit", build_commit());
+	gb_context("machine", machine);
+	gb_context("accel", hypervisor());
+	gb_context("command", command);
+	free(machine);
+	free(command);
 }
 
 static struct arm *new_arm(struct bench *b, enum sharing sharing, unsigned int lcores)
