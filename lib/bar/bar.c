@@ -13,11 +13,7 @@
 #include "bar.h"
 #include "base.h"
 #include "guard.h"
-
-static struct brg_mapping *mapping(const struct brg_bar *bar)
-{
-	return (struct brg_mapping *)(uintptr_t)bar;
-}
+#include "quiesce.h"
 
 /* The part of a region's area that lies in the wanted range; false when there is none. */
 static bool clip(const struct brg_bar *bar, const struct brg_area *area, struct brg_area *part)
@@ -142,6 +138,13 @@ static bool fits_at_once(const struct brg_mapping *m)
 	       area->offset + area->size >= m->bar.offset + m->bar.length;
 }
 
+static int fill(struct brg_mapping *m)
+{
+	if (m->users > 1 && brg_bar_running()->vulnerable)
+		return brg_quiesce_fill(m);
+	return brg_bar_populate(m);
+}
+
 /* Guarded before anybody can have the address. */
 static int map_and_populate(struct brg_mapping *m)
 {
@@ -150,7 +153,7 @@ static int map_and_populate(struct brg_mapping *m)
 	if (rc)
 		return rc;
 	brg_mapping_guard(m, m->bar.base + m->bar.offset, m->bar.length);
-	return m->how.policy == BRG_BAR_LAZY ? 0 : brg_bar_populate(m);
+	return m->how.policy == BRG_BAR_LAZY ? 0 : fill(m);
 }
 
 static void unmap(struct brg_mapping *m)
@@ -175,6 +178,7 @@ int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar
 	if (!m)
 		return brg_fail(ENOMEM, "no memory for a BAR mapping");
 	m->space = NULL;
+	atomic_store_explicit(&m->shares, 0, memory_order_relaxed);
 	rc = brg_bar_describe(dev, index, o, m);
 	if (!rc)
 		rc = brg_bar_choose(o, m);
@@ -190,8 +194,10 @@ int brg_bar_map(struct brg_device *dev, unsigned int index, const struct brg_bar
 
 void brg_bar_unmap(struct brg_bar *bar)
 {
-	if (bar)
-		unmap(mapping(bar));
+	struct brg_mapping *m = brg_mapping_of(bar);
+
+	if (bar && !atomic_fetch_sub_explicit(&m->shares, 1, memory_order_acq_rel))
+		unmap(m);
 }
 
 int brg_bar_check_decode(struct brg_device *dev)
@@ -212,7 +218,7 @@ int brg_bar_check_decode(struct brg_device *dev)
 
 bool brg_bar_lost(const struct brg_bar *bar)
 {
-	atomic_int *loss = &mapping(bar)->loss;
+	atomic_int *loss = &brg_mapping_of(bar)->loss;
 	int is = atomic_load_explicit(loss, memory_order_relaxed);
 
 	if (is == BRG_LOSS_NONE)
@@ -230,7 +236,7 @@ volatile void *brg_bar_ptr(const struct brg_bar *bar, uint64_t offset, uint64_t 
 	struct brg_piece piece = {0};
 
 	while (offset <= bar->size && len <= bar->size - offset &&
-	       brg_next_piece(mapping(bar), 0, &piece)) {
+	       brg_next_piece(brg_mapping_of(bar), 0, &piece)) {
 		if (offset >= piece.at.offset && offset + len <= piece.at.offset + piece.at.size)
 			return bar->base + offset;
 	}

@@ -30,7 +30,9 @@ struct brg_mapping {
 	struct brg_how how;
 	void *space; /* all that was reserved */
 	size_t space_len;
-	atomic_int loss; /* enum brg_loss */
+	unsigned int users; /* lcores that are to touch it, as far as that matters */
+	atomic_uint shares; /* of brg_bar_share(), not yet unmapped */
+	atomic_int loss;    /* enum brg_loss */
 
 	/* guard.c */
 	atomic_uint state;
@@ -47,6 +49,12 @@ struct brg_piece {
 
 /** Step to the next piece, from a zeroed one to the first. False: there is none. */
 bool brg_next_piece(const struct brg_mapping *m, uint64_t vma_bytes, struct brg_piece *piece);
+
+/** What is behind the user's view of a mapping. */
+static inline struct brg_mapping *brg_mapping_of(const struct brg_bar *bar)
+{
+	return (struct brg_mapping *)(uintptr_t)bar;
+}
 
 /** Whether the device answers reads of its BARs, or the guard would: 0 or -EIO. */
 int brg_bar_check_decode(struct brg_device *dev);

@@ -61,7 +61,8 @@ const char *brg_bar_era_name(enum brg_bar_era era);
 enum brg_bar_policy {
 	BRG_BAR_AUTO,	  /* as brg_bar_plan() tells: before brg_bar_map() returns, and safely */
 	BRG_BAR_LAZY,	  /* by whoever comes first: the kernel's own way. On a vulnerable kernel
-			     such a mapping is for one lcore only */
+			     such a mapping is for one lcore only, and refused if it is said to be
+			     for more */
 	BRG_BAR_TOUCH,	  /* by reading a register wherever a fault is due, counting the faults */
 	BRG_BAR_IOMMU,	  /* by mapping the BAR for DMA and unmapping it: no register is read, for
 			     devices where reading has an effect */
@@ -148,9 +149,63 @@ BRG_API
 int brg_bar_plan(struct brg_device *dev, unsigned int index, const struct brg_bar_opts *opts,
 		 struct brg_bar_plan *plan);
 
-/** Unmap. No lcore may be using the mapping. NULL is allowed. Thread-safe. */
+/**
+ * Unmap, or give back what brg_bar_share() gave. The caller's lcore may not be using the mapping,
+ * and when it is the last to give it back no lcore. NULL is allowed. Thread-safe.
+ */
 BRG_API
 void brg_bar_unmap(struct brg_bar *bar);
+
+/*
+ * Several lcores at one BAR. Where the fault handler is safe nothing is to be observed. On a
+ * vulnerable kernel (brg_bar_plan(): not shareable) two lcores must never fault one VMA together,
+ * at the start or after a zap: a reset, memory decode off and on, a power state. Two ways:
+ *
+ * A mapping for each lcore, by brg_bar_share(): safe whoever zaps it, and no lcore need wait for
+ * another. What NVMe queue pairs do.
+ *
+ * One mapping for all: brg_bar_map() fills it before anybody has it. Each of opts.lcores calls
+ * brg_bar_lcore_register() and then, in its loop, brg_bar_quiescent(); what zaps through this
+ * library waits for them, and fills it again before it lets them go on. A zap that it is not told
+ * of, as a hot reset by another process, is beyond it.
+ */
+
+/**
+ * A mapping of the same range for the use of one lcore: the same one where the kernel's fault
+ * handler is safe, and one of its own, filled in the same way, where it is not.
+ *
+ * @param own  set to what the caller releases with brg_bar_unmap(), in any order with @p bar.
+ * @return 0, or an error of brg_bar_map(). Thread-safe.
+ */
+BRG_API
+int brg_bar_share(const struct brg_bar *bar, struct brg_bar **own);
+
+/**
+ * The calling lcore uses mappings that other lcores use, too, and will call brg_bar_quiescent()
+ * many times a second until it unregisters or goes offline. Again does nothing.
+ * @return 0, -EINVAL (the thread is not an lcore), -ENOMEM.
+ */
+BRG_API
+int brg_bar_lcore_register(void);
+
+/** Undo it. Before the lcore's thread ends. */
+BRG_API
+void brg_bar_lcore_unregister(void);
+
+/**
+ * The calling lcore is not accessing a shared mapping now. Returns at once, except while one is
+ * being zapped: then when it is filled again. Does nothing on an lcore that is not registered.
+ */
+BRG_API
+void brg_bar_quiescent(void);
+
+/** Until brg_bar_online() the calling lcore, which is about to sleep or block, accesses none. */
+BRG_API
+void brg_bar_offline(void);
+
+/** Undo brg_bar_offline(); waits as brg_bar_quiescent() does. */
+BRG_API
+void brg_bar_online(void);
 
 /**
  * Whether the device did not answer an access through this mapping: true from the first access that

@@ -148,6 +148,16 @@ static int choose_threads(const struct brg_bar *bar, unsigned int count, struct 
 	return 0;
 }
 
+static int check_lazy(const struct brg_bar_opts *opts, const struct brg_bar *bar)
+{
+	if (opts->lcores > 1 && brg_bar_running()->vulnerable)
+		return brg_fail(ENOTSUP,
+				"BAR %u is not mapped lazily for %u lcores: vfio-pci's fault "
+				"handler may be vulnerable (%s); map it once for each",
+				bar->index, opts->lcores, brg_bar_era_name(brg_bar_running()->era));
+	return 0;
+}
+
 /* Needs to know the fault handler, which takes some time when first asked. */
 static __attribute__((noinline)) int
 choose_by_handler(const struct brg_bar_opts *opts, const struct brg_bar *bar, struct brg_how *how)
@@ -158,7 +168,7 @@ choose_by_handler(const struct brg_bar_opts *opts, const struct brg_bar *bar, st
 	if (how->policy == BRG_BAR_AUTO)
 		how->policy = choose_policy(bar, opts);
 	if (how->policy == BRG_BAR_LAZY)
-		return 0;
+		return check_lazy(opts, bar);
 	how->node = choose_node(bar);
 	if (how->policy == BRG_BAR_PARALLEL)
 		return choose_threads(bar, lcores(opts), how);
@@ -170,7 +180,8 @@ choose_by_handler(const struct brg_bar_opts *opts, const struct brg_bar *bar, st
 int brg_bar_choose(const struct brg_bar_opts *opts, struct brg_mapping *m)
 {
 	m->how = (struct brg_how){.policy = opts->policy, .node = -1};
-	if (m->how.policy == BRG_BAR_LAZY && m->bar.length < BRG_MIB_2)
+	m->users = opts->policy == BRG_BAR_LAZY ? 1 : lcores(opts);
+	if (m->how.policy == BRG_BAR_LAZY && m->bar.length < BRG_MIB_2 && opts->lcores <= 1)
 		return 0;
 	return choose_by_handler(opts, &m->bar, &m->how);
 }
@@ -277,12 +288,11 @@ static void explain_sharing(struct brg_bar_plan *plan)
 {
 	if (plan->shareable)
 		say(plan->share_why, "lcores may touch one mapping together for the first time");
-	else if (plan->era == BRG_BAR_ERA_UNKNOWN)
-		say(plan->share_why, "whether lcores may touch one mapping together for the first "
-				     "time is not known");
 	else
-		say(plan->share_why, "lcores that touch one mapping together for the first time "
-				     "are a kernel BUG");
+		say(plan->share_why,
+		    "lcores that touch one mapping together for the first time %s a kernel BUG: "
+		    "brg_bar_share() gives each its own",
+		    plan->era == BRG_BAR_ERA_UNKNOWN ? "may be" : "are");
 }
 
 int brg_bar_plan(struct brg_device *dev, unsigned int index, const struct brg_bar_opts *opts,

@@ -159,10 +159,13 @@ int brg_device_fd(const struct brg_device *dev);
 BRG_API
 int brg_device_config_read(const struct brg_device *dev, uint32_t offset, void *buf, size_t len);
 
-/** Write config space; the kernel virtualises and filters what may be changed. Any thread. */
+/**
+ * Write config space; the kernel virtualises and filters what may be changed. Any thread.
+ * @return 0, -EINVAL (out of range), -EIO; where it turns memory decode on or off, changes the
+ * power state or resets the function, also what brg_device_reset() returns for mapped BARs.
+ */
 BRG_API
-int brg_device_config_write(const struct brg_device *dev, uint32_t offset, const void *buf,
-			    size_t len);
+int brg_device_config_write(struct brg_device *dev, uint32_t offset, const void *buf, size_t len);
 
 /** Offset in config space of a PCI capability (PCI_CAP_ID_*), or -ENOENT. Any thread. */
 BRG_API
@@ -178,15 +181,20 @@ int brg_device_set_bus_master(struct brg_device *dev, bool on);
 
 /**
  * Memory decode (command register): off makes every access to a mapped BAR a SIGBUS, from which
- * mappings made by brg_bar_map() are guarded.
+ * mappings made by brg_bar_map() are guarded. Fails for mapped BARs as brg_device_reset() does.
  */
 BRG_API
 int brg_device_set_memory_decode(struct brg_device *dev, bool on);
 
 /**
  * Reset the function (VFIO_DEVICE_RESET: FLR where there is one). Every mapping of its BARs is
- * zapped: the next access of each lcore faults again.
- * -ENOTSUP: the function has no reset the kernel can do.
+ * zapped: the next access of each lcore faults again. Where that could be a kernel BUG, mappings
+ * that several lcores share are kept from them meanwhile and filled again, see
+ * brg_bar_lcore_register().
+ *
+ * @return 0; -ENOTSUP: the function has no reset the kernel can do; -EBUSY: such a mapping is used
+ *         by lcores that are not registered; -ETIMEDOUT: one did not come to a quiescent state.
+ *         The device has not been reset then.
  */
 BRG_API
 int brg_device_reset(struct brg_device *dev);

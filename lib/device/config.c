@@ -9,6 +9,7 @@
 
 #include "base.h"
 #include "device.h"
+#include "zap.h"
 
 static int check_range(const struct brg_device *dev, uint32_t offset, size_t len)
 {
@@ -35,8 +36,7 @@ int brg_device_config_read(const struct brg_device *dev, uint32_t offset, void *
 	return 0;
 }
 
-int brg_device_config_write(const struct brg_device *dev, uint32_t offset, const void *buf,
-			    size_t len)
+static int write_config(const struct brg_device *dev, uint32_t offset, const void *buf, size_t len)
 {
 	off_t at = (off_t)(dev->region[BRG_REGION_CONFIG].offset + offset);
 	int rc = check_range(dev, offset, len);
@@ -93,6 +93,58 @@ int brg_device_find_ext_cap(const struct brg_device *dev, uint16_t id)
 	return brg_fail(ENOENT, "%s has no extended PCI capability 0x%04x", dev->info.bdf, id);
 }
 
+/* Writing, where the kernel may zap all mappings of the BARs for it */
+
+/* What is written to the byte of config space at @p at; -1: it is not written. */
+static int written(uint32_t offset, const void *buf, size_t len, int at)
+{
+	if (at < 0 || (uint32_t)at < offset || (uint32_t)at - offset >= len)
+		return -1;
+	return ((const uint8_t *)buf)[(uint32_t)at - offset];
+}
+
+static int in_cap(const struct brg_device *dev, uint8_t id, int at)
+{
+	int cap = brg_device_find_cap(dev, id);
+
+	return cap < 0 ? cap : cap + at;
+}
+
+/* Memory decode, the power state, and a function-level reset the PCIe and the conventional way. */
+static bool zaps(const struct brg_device *dev, uint32_t offset, const void *buf, size_t len)
+{
+	int command = written(offset, buf, len, PCI_COMMAND);
+	uint8_t is;
+	int byte;
+
+	if (command >= 0 && !brg_device_config_read(dev, PCI_COMMAND, &is, 1) &&
+	    (command ^ is) & PCI_COMMAND_MEMORY)
+		return true;
+	if (offset + len <= PCI_STD_HEADER_SIZEOF || offset >= PCI_CFG_SPACE_SIZE)
+		return false;
+	if (written(offset, buf, len, in_cap(dev, PCI_CAP_ID_PM, PCI_PM_CTRL)) >= 0)
+		return true;
+	byte = written(offset, buf, len, in_cap(dev, PCI_CAP_ID_EXP, PCI_EXP_DEVCTL + 1));
+	if (byte >= 0 && byte & PCI_EXP_DEVCTL_BCR_FLR >> 8)
+		return true;
+	byte = written(offset, buf, len, in_cap(dev, PCI_CAP_ID_AF, PCI_AF_CTRL));
+	return byte >= 0 && byte & PCI_AF_CTRL_FLR;
+}
+
+int brg_device_config_write(struct brg_device *dev, uint32_t offset, const void *buf, size_t len)
+{
+	int rc;
+
+	if (!zaps(dev, offset, buf, len))
+		return write_config(dev, offset, buf, len);
+	rc = brg_zap_begin(dev);
+	if (rc)
+		return rc;
+	rc = write_config(dev, offset, buf, len);
+	brg_zap_end(dev);
+	return rc;
+}
+
 static int set_command(struct brg_device *dev, uint16_t bit, bool on)
 {
 	uint16_t command;
@@ -102,7 +154,7 @@ static int set_command(struct brg_device *dev, uint16_t bit, bool on)
 	if (rc)
 		return rc;
 	command = on ? command | bit : command & (uint16_t)~bit;
-	return brg_device_config_write(dev, PCI_COMMAND, &command, 2);
+	return write_config(dev, PCI_COMMAND, &command, 2);
 }
 
 int brg_device_set_bus_master(struct brg_device *dev, bool on)
@@ -112,5 +164,11 @@ int brg_device_set_bus_master(struct brg_device *dev, bool on)
 
 int brg_device_set_memory_decode(struct brg_device *dev, bool on)
 {
-	return set_command(dev, PCI_COMMAND_MEMORY, on);
+	int rc = brg_zap_begin(dev);
+
+	if (rc)
+		return rc;
+	rc = set_command(dev, PCI_COMMAND_MEMORY, on);
+	brg_zap_end(dev);
+	return rc;
 }

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "device.h"
 #include "sysfs.h"
+#include "zap.h"
 
 static int check_openable(const struct brg_device_info *info)
 {
@@ -116,10 +117,16 @@ int brg_device_fd(const struct brg_device *dev)
 
 int brg_device_reset(struct brg_device *dev)
 {
+	int rc;
+
 	if (!dev->can_reset)
 		return brg_fail(ENOTSUP, "the kernel knows no way to reset %s alone",
 				dev->info.bdf);
+	rc = brg_zap_begin(dev);
+	if (rc)
+		return rc;
 	if (ioctl(dev->fd, VFIO_DEVICE_RESET))
-		return brg_fail(errno, "reset of %s failed: %s", dev->info.bdf, strerror(errno));
-	return 0;
+		rc = brg_fail(errno, "reset of %s failed: %s", dev->info.bdf, strerror(errno));
+	brg_zap_end(dev);
+	return rc;
 }
