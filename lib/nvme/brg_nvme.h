@@ -62,7 +62,8 @@ int brg_nvme_status_errno(uint16_t status);
 
 /** How to open a controller. A zeroed structure asks for the defaults. */
 struct brg_nvme_opts {
-	struct brg_bar_opts bar;   /* how the controller maps BAR 0 */
+	struct brg_bar_opts bar;   /* how the controller maps BAR 0; of lcores, 0 is one at a time:
+				      queue pairs take a brg_bar_share() each */
 	uint16_t io_queues;	   /* I/O queue pairs to ask for; 0: one per lcore of EAL */
 	uint32_t admin_timeout_ms; /* for one admin command; 0: 10,000 */
 };
@@ -97,7 +98,10 @@ void brg_nvme_close(struct brg_nvme_ctrl *ctrl);
 BRG_API
 const struct nvme_id_ctrl *brg_nvme_id_ctrl(const struct brg_nvme_ctrl *ctrl);
 
-/** The controller's own mapping of BAR 0; owned by the controller. Any thread. */
+/**
+ * The controller's own mapping of BAR 0; owned by the controller, which reads registers in it.
+ * Other lcores access it through a brg_bar_share() of theirs. Any thread.
+ */
 BRG_API
 const struct brg_bar *brg_nvme_bar(const struct brg_nvme_ctrl *ctrl);
 
@@ -152,8 +156,8 @@ int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *d
 struct brg_nvme_qpair_opts {
 	uint16_t depth; /* entries of each queue, one more than the commands it can have in flight;
 			   at least 2, at most CAP.MQES; 0: 256, or CAP.MQES if that is less */
-	const struct brg_bar *bar; /* mapping whose doorbells it rings; NULL: the controller's.
-				      An lcore's own keeps it off a shared VMA. Must outlive it. */
+	const struct brg_bar *bar; /* mapping whose doorbells it rings, which must outlive it; NULL:
+				      a brg_bar_share() of the controller's, safe on any kernel */
 };
 
 /**

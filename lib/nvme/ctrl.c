@@ -103,6 +103,7 @@ int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
 {
 	static const struct brg_nvme_opts defaults;
 	struct brg_nvme_ctrl *ctrl = calloc(1, sizeof(*ctrl));
+	struct brg_bar_opts bar;
 	char why[512];
 	int err;
 
@@ -113,7 +114,10 @@ int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
 	ctrl->dev = dev;
 	ctrl->bdf = brg_device_get_info(dev)->bdf;
 	ctrl->admin_timeout_ms = opts->admin_timeout_ms ? opts->admin_timeout_ms : ADMIN_TIMEOUT_MS;
-	err = brg_bar_map(dev, 0, &opts->bar, &ctrl->bar);
+	bar = opts->bar;
+	if (!bar.lcores) /* at a time: queue pairs share it as the kernel allows */
+		bar.lcores = 1;
+	err = brg_bar_map(dev, 0, &bar, &ctrl->bar);
 	if (err)
 		goto free_ctrl;
 	if (!brg_bar_ptr(ctrl->bar, 0, BRG_REG_DOORBELLS)) {

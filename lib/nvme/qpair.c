@@ -72,6 +72,7 @@ void brg_qpair_release(struct brg_nvme_qpair *qp)
 		return;
 	if (qp->qid)
 		qp->ctrl->qpairs[qp->qid] = NULL;
+	brg_bar_unmap(qp->share);
 	rte_free(qp->dma);
 	rte_free(qp);
 }
@@ -134,6 +135,7 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 {
 	unsigned int max_depth = RTE_MIN(NVME_CAP_MQES(ctrl->cap) + 1, UINT64_C(65535));
 	const struct brg_bar *bar = opts && opts->bar ? opts->bar : ctrl->bar;
+	struct brg_bar *share = NULL;
 	unsigned int depth = opts ? opts->depth : 0;
 	uint16_t qid = free_qid(ctrl);
 	struct brg_nvme_qpair *qp;
@@ -152,9 +154,18 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 		return brg_fail(ENOSPC,
 				"%s: all %u queue pairs that the controller granted are in use",
 				ctrl->bdf, ctrl->granted);
+	if (bar == ctrl->bar) {
+		err = brg_bar_share(bar, &share);
+		if (err)
+			return err;
+		bar = share;
+	}
 	err = brg_qpair_alloc(ctrl, bar, qid, depth, ctrl->max_transfer, &qp);
-	if (err)
+	if (err) {
+		brg_bar_unmap(share);
 		return err;
+	}
+	qp->share = share;
 	ctrl->qpairs[qid] = qp;
 	err = create_rings(qp);
 	if (err) {

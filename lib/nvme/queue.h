@@ -56,6 +56,7 @@ struct brg_nvme_qpair {
 
 	/* The owner's. */
 	struct brg_nvme_ctrl *ctrl;
+	struct brg_bar *share; /* of the controller's mapping; NULL: the user's own */
 	void *dma;
 	uint16_t qid;
 } __rte_cache_aligned;
