@@ -18,6 +18,7 @@ int cmd_bind(int argc, char **argv);
 int cmd_unbind(int argc, char **argv);
 int cmd_identify(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
+int cmd_bar(int argc, char **argv);
 int cmd_perf(int argc, char **argv);
 
 /** What the command lines can say; a command lets in its own options only. */

@@ -40,9 +40,10 @@ static const char *consequence(enum brg_bar_era era)
 		return "large mappings are aligned, so that a fault fills up to 1 GiB; lcores may "
 		       "touch a mapping together";
 	default:
-		return "brg_bar_map() fills a mapping before any lcore has it, unless told "
-		       "BRG_BAR_LAZY; after a reset one lcore must touch it before the others; "
-		       "barrage-bench lets no lcores fault one mapping together";
+		return "brg_bar_map() fills a mapping before any lcore has it; each NVMe queue "
+		       "pair maps its doorbells for itself; a reset waits for the lcores that "
+		       "share a mapping, and is refused if they are not registered; barrage-bench "
+		       "lets no lcores fault one mapping together";
 	}
 }
 

@@ -15,6 +15,7 @@ static const struct cli_command commands[] = {
 	{"unbind", "take a function from its driver", cmd_unbind},
 	{"identify", "what an NVMe controller says of itself and its namespaces", cmd_identify},
 	{"kernel", "whether lcores may touch a mapping together for the first time", cmd_kernel},
+	{"bar", "how a BAR would be mapped, and why so", cmd_bar},
 	{"perf", "IOPS, bandwidth and latency of NVMe controllers", cmd_perf},
 	{0},
 };

@@ -43,6 +43,23 @@ static void every_command_has_help_with_an_example(void **state)
 	}
 }
 
+static void bar_plan(void **state)
+{
+	assert_int_equal(run(barrage, "bar", "--help", NULL), 0);
+	assert_printed("\n  barrage bar plan ");
+	assert_int_equal(run(barrage, "bar", "plan", "--help", NULL), 0);
+	assert_printed("\n  barrage bar plan ");
+	assert_printed("--json");
+	mistake(run(barrage, "bar", NULL), "which command? There are: plan");
+	mistake(run(barrage, "bar", "plan", NULL), "which device?");
+	mistake(run(barrage, "bar", "plan", "--bar", "6", NOT_THERE, NULL), "--bar 6");
+	mistake(run(barrage, "bar", "plan", "--lcores", "-1", NOT_THERE, NULL), "--lcores -1");
+	mistake(run(barrage, "bar", "plan", "--policy", "best", NOT_THERE, NULL),
+		"it is auto, lazy, touch, iommu or parallel");
+	assert_int_equal(run(barrage, "bar", "plan", NOT_THERE, NULL), 1);
+	assert_printed("there is no PCI function " NOT_THERE);
+}
+
 static void version(void **state)
 {
 	assert_int_equal(run(barrage, "--version", NULL), 0);
@@ -146,6 +163,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_command),
 		cmocka_unit_test(every_command_has_help_with_an_example),
+		cmocka_unit_test(bar_plan),
 		cmocka_unit_test(version),
 		cmocka_unit_test(missing_and_extra_arguments),
 		cmocka_unit_test(bad_classes),

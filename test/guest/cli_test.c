@@ -64,6 +64,27 @@ static void show_says_it_is_usable(void **state)
 	json_decref(json);
 }
 
+static void bar_plan_tells_what_and_why(void **state)
+{
+	json_t *json;
+
+	assert_int_equal(run(barrage, "bar", "plan", bdf, NULL), 0);
+	assert_printed("handler    fixed\n");
+	assert_printed("policy     touch, 1 fault ");
+	assert_printed("shared     yes ");
+	assert_int_equal(run(barrage, "bar", "plan", bdf, "--json", "--policy", "lazy", "--length",
+			     "100", NULL),
+			 0);
+	json = printed_json();
+	assert_string_equal(text(json, "policy"), "lazy");
+	assert_string_equal(text(json, "policy_why"), "asked for by name");
+	assert_int_equal(number(json, "bytes"), 4096);
+	assert_int_equal(number(json, "faults"), 0);
+	json_decref(json);
+	assert_int_equal(run(barrage, "bar", "plan", bdf, "--bar", "5", NULL), 1);
+	assert_printed("has no memory BAR 5");
+}
+
 static void check_identify(void)
 {
 	json_t *json, *ns;
@@ -171,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(list_has_the_controller),
 		cmocka_unit_test(show_says_it_is_usable),
+		cmocka_unit_test(bar_plan_tells_what_and_why),
 		cmocka_unit_test(identify_names_the_controller),
 		cmocka_unit_test(kernel_has_the_fix),
 		cmocka_unit_test(bind_moves_it_there_and_back),
