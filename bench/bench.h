@@ -4,6 +4,7 @@
 
 /* What the files of barrage-bench share: the options, the device under test, and an arm. */
 
+#include <brg_bar.h>
 #include <brg_device.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include "shim/gb.h"
 
 #define BENCH_MAX_LIST 16
+#define BENCH_POLICIES (BRG_BAR_PARALLEL + 1)
 
 /** Which mapping of the BAR the lcores use. */
 enum sharing {
@@ -32,12 +34,14 @@ struct bench {
 	/* options */
 	const char *bdf; /* NULL: none was given */
 	bool sharing[SHARINGS];
+	bool policies[BENCH_POLICIES]; /* by enum brg_bar_policy; first_fault only */
 	struct list lcores;
 	struct list queue_depths;
 	unsigned int bar;
-	uint64_t offset; /* of the register that first_fault reads */
-	uint64_t trials; /* 0: as many as Google Benchmark wants */
-	double seconds;	 /* for each nvme_io */
+	uint64_t offset;	 /* of the register that first_fault reads */
+	uint64_t trials;	 /* 0: as many as Google Benchmark wants */
+	unsigned int fail_after; /* pages after which a trial's first fill fails; 0: it does not */
+	double seconds;		 /* for each nvme_io */
 	uint32_t block_size;
 	const char *trials_path; /* NULL: no trial stream */
 	bool allow_kernel_bug;
@@ -55,8 +59,9 @@ struct arm {
 	struct bench *bench;
 	enum sharing sharing;
 	unsigned int lcores;
-	unsigned int queue_depth; /* nvme_io only */
-	uint64_t trials;	  /* ended so far, over all of Google Benchmark's calls */
+	enum brg_bar_policy policy; /* first_fault only */
+	unsigned int queue_depth;   /* nvme_io only */
+	uint64_t trials;	    /* ended so far, over all of Google Benchmark's calls */
 	struct arm *next;
 };
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * first_fault: what the first access to a BAR costs. A trial maps the BAR anew without touching it,
- * lets all lcores read one register at the same moment, times each of these reads, which fault, and
- * unmaps.
+ * first_fault: what it costs to get at a BAR. A trial maps it anew, lets all lcores read one
+ * register at the same moment, times each of these reads, and unmaps. Mapped without touching it
+ * (lazy, the kernel's own way) the read faults; mapped by another policy it should not.
+ *
+ * With --fail-after the trial's first fill fails half-way, and the lcores read again.
  */
 
-#include <brg_bar.h>
+#include <errno.h>
 #include <math.h>
 #include <rte_common.h>
 #include <rte_cycles.h>
@@ -14,33 +16,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "lcores.h"
 #include "trials.h"
 
 /* What one lcore does in a trial; on cache lines of its own. */
 struct toucher {
-	struct brg_bar *bar;
+	struct brg_bar *bar;	      /* NULL where it is another lcore's */
 	volatile const uint32_t *reg; /* in the mapping */
-	uint64_t start, end;	      /* of the access, TSC ticks */
-	char error[256];	      /* when the mapping failed; brg_errmsg() is the lcore's own */
+	uint32_t value;		      /* of it */
+	struct span map, access, retry, unmap;
+	char error[256]; /* when the mapping failed; brg_errmsg() is the lcore's own */
 } __rte_cache_aligned;
 
 struct run {
 	struct arm *arm;
-	struct toucher *touchers; /* one per lcore */
-	double *ns;		  /* one per lcore and trial */
-	size_t samples;		  /* in ns */
-	double window_ns;	  /* summed over the trials */
+	struct toucher *touchers;	      /* one per lcore */
+	double *ns;			      /* one per lcore and trial */
+	double *map_ns, *retry_ns, *unmap_ns; /* one per lcore, of this trial */
+	size_t samples;			      /* in ns */
+	uint64_t mappings;
+	double window_ns, cycle_ns; /* summed over the trials */
+	const char *error;	    /* what went wrong; NULL: nothing yet */
 };
+
+/* How many mappings a trial has: those of the first lcores. */
+static unsigned int mappings(const struct arm *arm)
+{
+	return arm->sharing == SHARING_PER_LCORE ? arm->lcores : 1;
+}
+
+/* On each lcore that maps for itself, at the same moment. */
+static void for_mappings(struct run *run, void (*fn)(unsigned int index, void *arg))
+{
+	if (run->arm->sharing == SHARING_PER_LCORE)
+		lcores_run(run->arm->lcores, fn, run);
+	else
+		fn(0, run);
+}
 
 static void map_one(unsigned int index, void *arg)
 {
 	struct run *run = arg;
 	struct bench *bench = run->arm->bench;
 	struct toucher *t = &run->touchers[index];
-	struct brg_bar_opts opts = {.policy = BRG_BAR_LAZY};
+	struct brg_bar_opts opts = {.policy = run->arm->policy};
+	int rc;
 
-	if (brg_bar_map(bench->dev, bench->bar, &opts, &t->bar)) {
+	t->map.start = rte_rdtsc_precise();
+	rc = brg_bar_map(bench->dev, bench->bar, &opts, &t->bar);
+	if (rc && bench->fail_after) /* the fill that fails may be mmap()'s own: the next one */
+		rc = brg_bar_map(bench->dev, bench->bar, &opts, &t->bar);
+	t->map.end = rte_rdtsc_precise();
+	if (rc) {
 		snprintf(t->error, sizeof(t->error), "%s", brg_errmsg());
 		return;
 	}
@@ -51,80 +79,162 @@ static void map_one(unsigned int index, void *arg)
 			 bench->offset, t->bar->size);
 }
 
-/* Returns what went wrong, or NULL. */
-static const char *map(struct run *run)
+static void map(struct run *run)
 {
-	unsigned int lcores = run->arm->lcores;
+	unsigned int count = mappings(run->arm);
 
-	if (run->arm->sharing == SHARING_PER_LCORE) {
-		lcores_run(lcores, map_one, run);
-	} else {
-		map_one(0, run);
-		for (unsigned int i = 1; i < lcores; i++)
-			run->touchers[i].reg = run->touchers[0].reg;
-	}
-	for (unsigned int i = 0; i < lcores; i++)
+	for_mappings(run, map_one);
+	for (unsigned int i = 0; i < count; i++)
 		if (run->touchers[i].error[0])
-			return run->touchers[i].error;
-	return NULL;
+			run->error = run->touchers[i].error;
+	for (unsigned int i = count; i < run->arm->lcores; i++)
+		run->touchers[i].reg = run->touchers[0].reg;
 }
 
-static void unmap(struct run *run)
+static void unmap_one(unsigned int index, void *arg)
 {
-	for (unsigned int i = 0; i < run->arm->lcores; i++) {
-		brg_bar_unmap(run->touchers[i].bar); /* NULL where it is another lcore's */
-		run->touchers[i].bar = NULL;
-	}
+	struct run *run = arg;
+	struct toucher *t = &run->touchers[index];
+
+	t->unmap.start = rte_rdtsc_precise();
+	brg_bar_unmap(t->bar);
+	t->unmap.end = rte_rdtsc_precise();
+	t->bar = NULL;
+}
+
+static void timed_read(volatile const uint32_t *reg, struct span *span)
+{
+	span->start = rte_rdtsc_precise();
+	(void)*reg;
+	span->end = rte_rdtsc_precise();
 }
 
 static void touch(unsigned int index, void *arg)
 {
-	struct run *run = arg;
-	struct toucher *t = &run->touchers[index];
-	volatile const uint32_t *reg = t->reg;
+	struct toucher *t = &((struct run *)arg)->touchers[index];
 
-	t->start = rte_rdtsc_precise();
-	(void)*reg;
-	t->end = rte_rdtsc_precise();
+	timed_read(t->reg, &t->access);
 }
 
-/* From the first lcore's start to the last one's end. */
-static double window_ns(const struct run *run)
+static void touch_again(unsigned int index, void *arg)
+{
+	struct toucher *t = &((struct run *)arg)->touchers[index];
+
+	timed_read(t->reg, &t->retry);
+}
+
+/* Whether an access through any of the mappings got no answer since this was asked last. */
+static bool lost(const struct run *run)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < mappings(run->arm); i++)
+		any |= brg_bar_lost(run->touchers[i].bar);
+	return any;
+}
+
+/*
+ * After a fill that failed: an access that was a SIGBUS, which the guard made all-ones, is made
+ * again. There is none where the handler goes on by itself, or where mmap() was what failed.
+ */
+static bool retry(struct run *run)
+{
+	if (!fill_failed()) {
+		run->error = "no fill failed: has the BAR more pages than --fail-after says?";
+		return false;
+	}
+	if (!lost(run))
+		return false;
+	lcores_run(run->arm->lcores, touch_again, run);
+	if (lost(run))
+		run->error = "the second access after a fill that failed got no answer either";
+	return true;
+}
+
+/* From the first start to the last end of one of the touchers' spans, the one at that offset. */
+static double window_ns(const struct run *run, size_t span_at, unsigned int count)
 {
 	uint64_t start = UINT64_MAX, end = 0;
 
-	for (unsigned int i = 0; i < run->arm->lcores; i++) {
-		start = RTE_MIN(start, run->touchers[i].start);
-		end = RTE_MAX(end, run->touchers[i].end);
+	for (unsigned int i = 0; i < count; i++) {
+		const struct span *s = (const void *)((char *)&run->touchers[i] + span_at);
+
+		start = RTE_MIN(start, s->start);
+		end = RTE_MAX(end, s->end);
 	}
 	return ticks_to_ns(end - start);
 }
 
-/* Returns what went wrong, or NULL; *window gets the trial's time. */
-static const char *trial(struct run *run, double *window)
+static void durations(const struct run *run, size_t span_at, unsigned int count, double *ns)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		const struct span *s = (const void *)((char *)&run->touchers[i] + span_at);
+
+		ns[i] = ticks_to_ns(s->end - s->start);
+	}
+}
+
+#define MAP    offsetof(struct toucher, map)
+#define ACCESS offsetof(struct toucher, access)
+#define RETRY  offsetof(struct toucher, retry)
+#define UNMAP  offsetof(struct toucher, unmap)
+
+/* A trial that went well becomes samples, and a line of the stream. */
+static void keep(struct run *run, bool retried, uint64_t bar_bytes)
 {
 	struct arm *arm = run->arm;
-	double *ns = run->ns + run->samples;
-	uint64_t bar_bytes = 0;
-	const char *error = map(run);
+	struct trial trial = {
+		.bar_bytes = bar_bytes,
+		.mappings = mappings(arm),
+		.map_ns = run->map_ns,
+		.ns = run->ns + run->samples,
+		.retry_ns = retried ? run->retry_ns : NULL,
+		.unmap_ns = run->unmap_ns,
+		.window_ns = window_ns(run, ACCESS, arm->lcores),
+	};
 
-	if (!error) {
-		bar_bytes = run->touchers[0].bar->size;
-		lcores_run(arm->lcores, touch, run);
-	}
-	unmap(run);
-	if (error)
-		return error;
+	trial.cycle_ns = trial.window_ns + window_ns(run, MAP, trial.mappings) +
+			 window_ns(run, UNMAP, trial.mappings);
+	if (retried)
+		trial.cycle_ns += window_ns(run, RETRY, arm->lcores);
+	durations(run, MAP, trial.mappings, run->map_ns);
+	durations(run, ACCESS, arm->lcores, run->ns + run->samples);
+	durations(run, RETRY, arm->lcores, run->retry_ns);
+	durations(run, UNMAP, trial.mappings, run->unmap_ns);
 
-	for (unsigned int i = 0; i < arm->lcores; i++)
-		ns[i] = ticks_to_ns(run->touchers[i].end - run->touchers[i].start);
-	*window = window_ns(run);
-	if (trials_first_fault(arm, bar_bytes, ns, *window))
-		return "the trial stream cannot be written";
+	if (trials_first_fault(arm, &trial))
+		run->error = "the trial stream cannot be written";
 	run->samples += arm->lcores;
-	run->window_ns += *window;
+	run->mappings += trial.mappings;
+	run->window_ns += trial.window_ns;
+	run->cycle_ns += trial.cycle_ns;
 	arm->trials++;
-	return NULL;
+}
+
+/* Returns the time of the accesses, in seconds; run->error is set when it failed. */
+static double run_trial(struct run *run)
+{
+	unsigned int fail_after = run->arm->bench->fail_after;
+	uint64_t bar_bytes = 0;
+	bool retried = false;
+
+	if (fail_after && fail_next_fill(fail_after)) {
+		run->error =
+			"this vfio-pci has no parameter fail_after: barrage-lab exec --handler "
+			"NAME --fail-after 0 has";
+		return 0;
+	}
+	map(run);
+	if (!run->error) {
+		bar_bytes = run->touchers[0].bar->size;
+		lcores_run(run->arm->lcores, touch, run);
+		retried = fail_after && retry(run);
+	}
+	for_mappings(run, unmap_one);
+	if (run->error)
+		return 0;
+	keep(run, retried, bar_bytes);
+	return window_ns(run, ACCESS, run->arm->lcores) / 1e9;
 }
 
 static int ascending(const void *a, const void *b)
@@ -150,15 +260,20 @@ static void report(struct gb_state *state, struct run *run)
 	gb_counter(state, "p99_ns", quantile(run->ns, run->samples, 0.99));
 	gb_counter(state, "max_ns", run->ns[run->samples - 1]);
 	gb_counter(state, "faults_per_s", (double)run->samples * 1e9 / run->window_ns);
+	gb_counter(state, "mappings_per_s", (double)run->mappings * 1e9 / run->cycle_ns);
 }
 
-/* From 5.8 until 6a45ece4c9af (5.14) and its backports this is a kernel BUG. */
+/*
+ * From 5.8 until 6a45ece4c9af (5.14) and its backports this is a kernel BUG. By the other policies
+ * the mapping is filled before the lcores have it.
+ */
 static bool refused(struct gb_state *state, const struct arm *arm)
 {
 	struct brg_bar_handler handler;
 	char why[1024];
 
-	if (arm->sharing != SHARING_SHARED || arm->lcores == 1 || arm->bench->allow_kernel_bug)
+	if (arm->sharing != SHARING_SHARED || arm->lcores == 1 || arm->policy != BRG_BAR_LAZY ||
+	    arm->bench->allow_kernel_bug)
 		return false;
 	brg_bar_handler_detect(NULL, &handler);
 	if (!handler.vulnerable)
@@ -172,12 +287,43 @@ static bool refused(struct gb_state *state, const struct arm *arm)
 	return true;
 }
 
+static bool allocate(struct run *run, uint64_t iterations)
+{
+	unsigned int lcores = run->arm->lcores;
+
+	run->touchers = aligned_alloc(RTE_CACHE_LINE_SIZE, lcores * sizeof(*run->touchers));
+	run->ns = calloc(iterations * lcores, sizeof(*run->ns));
+	run->map_ns = calloc(3 * lcores, sizeof(*run->map_ns));
+	if (!run->touchers || !run->ns || !run->map_ns)
+		return false;
+	run->retry_ns = run->map_ns + lcores;
+	run->unmap_ns = run->retry_ns + lcores;
+	memset(run->touchers, 0, lcores * sizeof(*run->touchers));
+	return true;
+}
+
+/*
+ * The library may refuse a policy. Asked before the first trial, because finding out about the
+ * kernel's fault handler is a matter of once and not of any mapping.
+ */
+static bool planned(struct gb_state *state, const struct arm *arm)
+{
+	const struct brg_bar_opts opts = {.policy = arm->policy};
+	struct brg_bar_plan plan;
+	int rc = brg_bar_plan(arm->bench->dev, arm->bench->bar, &opts, &plan);
+
+	if (!rc)
+		return true;
+	gb_skip(state, rc == -ENOTSUP && trials_refused(arm, brg_errmsg())
+			       ? "the trial stream cannot be written"
+			       : brg_errmsg());
+	return false;
+}
+
 void first_fault(struct gb_state *state, void *arg)
 {
 	struct run run = {.arm = arg};
 	struct bench *bench = run.arm->bench;
-	const char *error = NULL;
-	double window;
 
 	if (refused(state, run.arm))
 		return;
@@ -185,25 +331,22 @@ void first_fault(struct gb_state *state, void *arg)
 		return gb_skip(state, bench->error);
 	if (!run.arm->trials && trials_begin(run.arm, "first_fault"))
 		return gb_skip(state, "the trial stream cannot be written");
+	if (!planned(state, run.arm))
+		return;
 
-	run.touchers = aligned_alloc(RTE_CACHE_LINE_SIZE, run.arm->lcores * sizeof(*run.touchers));
-	run.ns = calloc(gb_iterations(state) * run.arm->lcores, sizeof(*run.ns));
-	if (!run.touchers || !run.ns) {
-		error = "not enough memory for the samples";
-		goto out;
-	}
-	memset(run.touchers, 0, run.arm->lcores * sizeof(*run.touchers));
+	if (!allocate(&run, gb_iterations(state)))
+		run.error = "not enough memory for the samples";
+	while (!run.error && gb_loop(state)) {
+		double seconds = run_trial(&run);
 
-	while (gb_loop(state)) {
-		error = trial(&run, &window);
-		if (error)
-			goto out;
-		gb_iteration_seconds(state, window / 1e9);
+		if (!run.error)
+			gb_iteration_seconds(state, seconds);
 	}
-	report(state, &run);
-out:
-	if (error)
-		gb_skip(state, error);
+	if (run.error)
+		gb_skip(state, run.error);
+	else
+		report(state, &run);
 	free(run.ns);
+	free(run.map_ns);
 	free(run.touchers);
 }

@@ -5,6 +5,7 @@
  */
 
 #include <argp.h>
+#include <brg_bar.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "provenance.h"
 
 const char *const sharing_names[SHARINGS] = {"single", "shared", "per-lcore"};
 
@@ -27,6 +29,8 @@ enum {
 	OPT_DEVICE = 256,
 	OPT_LCORES,
 	OPT_SHARING,
+	OPT_POLICY,
+	OPT_FAIL_AFTER,
 	OPT_BAR,
 	OPT_OFFSET,
 	OPT_QUEUE_DEPTH,
@@ -48,11 +52,19 @@ static const struct argp_option options[] = {
 	 1},
 	{"trials-out", OPT_TRIALS_OUT, "PATH", 0,
 	 "Write every trial as a line of JSON when it ends", 1},
+	{"policy", OPT_POLICY, "LIST", 0,
+	 "first_fault: when and how the mapping is filled, of lazy (by whoever comes first), auto, "
+	 "touch, iommu, parallel (default lazy)",
+	 2},
 	{"bar", OPT_BAR, "N", 0, "first_fault: BAR to map (default 0)", 2},
 	{"offset", OPT_OFFSET, "BYTES", 0,
 	 "first_fault: register to read (default 0); choose one without read side effects", 2},
 	{"trials", OPT_TRIALS, "N", 0,
 	 "first_fault: trials of each benchmark (default: as many as --benchmark_min_time needs)",
+	 2},
+	{"fail-after", OPT_FAIL_AFTER, "PAGES", 0,
+	 "first_fault: the first fill of a trial fails after so many pages, and the access is made "
+	 "again (on a vfio-pci of barrage-lab exec --handler NAME --fail-after 0)",
 	 2},
 	{"allow-kernel-bug", OPT_ALLOW_KERNEL_BUG, NULL, 0,
 	 "first_fault: let several lcores fault one VMA even on a kernel that this may crash", 2},
@@ -122,6 +134,23 @@ static void sharing_list(struct argp_state *state, char *text, bool *sharing)
 	}
 }
 
+static void policy_list(struct argp_state *state, char *text, bool *policies)
+{
+	char *item;
+	int i;
+
+	memset(policies, 0, BENCH_POLICIES * sizeof(*policies));
+	while ((item = strsep(&text, ","))) {
+		for (i = 0; i < BENCH_POLICIES && strcmp(item, brg_bar_policy_name(i)); i++)
+			;
+		if (i == BENCH_POLICIES)
+			argp_error(state,
+				   "--policy: '%s' is none of lazy, auto, touch, iommu, parallel",
+				   item);
+		policies[i] = true;
+	}
+}
+
 static double seconds(struct argp_state *state, const char *text)
 {
 	char *end;
@@ -145,6 +174,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SHARING:
 		sharing_list(state, arg, b->sharing);
+		break;
+	case OPT_POLICY:
+		policy_list(state, arg, b->policies);
+		break;
+	case OPT_FAIL_AFTER:
+		b->fail_after =
+			(unsigned int)number(state, "fail-after", arg, 1, (1u << 30) / 4096);
 		break;
 	case OPT_BAR:
 		b->bar = (unsigned int)number(state, "bar", arg, 0, BRG_PCI_BARS - 1);
@@ -208,6 +244,7 @@ static void set_defaults(struct bench *b)
 	b->queue_depths = (struct list){.count = 1, .value = {32}};
 	b->sharing[SHARING_SINGLE] = b->sharing[SHARING_SHARED] = b->sharing[SHARING_PER_LCORE] =
 		true;
+	b->policies[BRG_BAR_LAZY] = true;
 	b->bdf = getenv("BARRAGE_BDF");
 	b->seconds = 1;
 	b->block_size = 4096;
@@ -216,40 +253,68 @@ static void set_defaults(struct bench *b)
 
 static void context(const struct bench *b)
 {
+	char *machine = cpu_model(), *command = command_line();
+	struct brg_bar_handler handler;
 	struct utsname kernel;
 
 	uname(&kernel);
+	brg_bar_handler_detect(NULL, &handler);
 	gb_context("barrage_version", brg_version());
 	gb_context("barrage_build_type", BENCH_BUILD_TYPE);
 	gb_context("dpdk_version", rte_version());
 	gb_context("kernel_release", kernel.release);
 	gb_context("device", b->bdf ? b->bdf : "none");
+	gb_context("handler", brg_bar_era_name(handler.era));
+	gb_context("commit", build_commit());
+	gb_context("machine", machine);
+	gb_context("accel", hypervisor());
+	gb_context("command", command);
+	free(machine);
+	free(command);
 }
 
-static void register_arm(struct bench *b, gb_function fn, enum sharing sharing, unsigned int lcores,
-			 unsigned int queue_depth)
+static struct arm *new_arm(struct bench *b, enum sharing sharing, unsigned int lcores)
 {
 	struct arm *arm = malloc(sizeof(*arm));
-	char name[128];
 
 	if (!arm) {
 		perror("barrage-bench");
 		exit(EXIT_FAILURE);
 	}
-	*arm = (struct arm){.bench = b,
-			    .sharing = sharing,
-			    .lcores = lcores,
-			    .queue_depth = queue_depth,
-			    .next = b->arms};
+	*arm = (struct arm){.bench = b, .sharing = sharing, .lcores = lcores, .next = b->arms};
 	b->arms = arm;
-	if (fn == first_fault) {
-		snprintf(name, sizeof(name), "first_fault/%s/lcores:%u/bar:%u",
-			 sharing_names[sharing], lcores, b->bar);
-		gb_register(name, fn, arm, b->trials, GB_NANOSECONDS);
-	} else {
+	return arm;
+}
+
+/* Lazy is not in the name, which is as old as the benchmark. */
+static void register_first_faults(struct bench *b, enum sharing sharing, unsigned int lcores)
+{
+	for (int policy = 0; policy < BENCH_POLICIES; policy++) {
+		bool lazy = policy == BRG_BAR_LAZY;
+		struct arm *arm;
+		char name[128];
+
+		if (!b->policies[policy])
+			continue;
+		arm = new_arm(b, sharing, lcores);
+		arm->policy = policy;
+		snprintf(name, sizeof(name), "first_fault/%s/lcores:%u/bar:%u%s%s",
+			 sharing_names[sharing], lcores, b->bar,
+			 lazy ? "" : "/policy:", lazy ? "" : brg_bar_policy_name(policy));
+		gb_register(name, first_fault, arm, b->trials, GB_NANOSECONDS);
+	}
+}
+
+static void register_nvme_ios(struct bench *b, enum sharing sharing, unsigned int lcores)
+{
+	for (unsigned int i = 0; i < b->queue_depths.count; i++) {
+		struct arm *arm = new_arm(b, sharing, lcores);
+		char name[128];
+
+		arm->queue_depth = b->queue_depths.value[i];
 		snprintf(name, sizeof(name), "nvme_io/%s/lcores:%u/qd:%u", sharing_names[sharing],
-			 lcores, queue_depth);
-		gb_register(name, fn, arm, 1, GB_MILLISECONDS);
+			 lcores, arm->queue_depth);
+		gb_register(name, nvme_io, arm, 1, GB_MILLISECONDS);
 	}
 }
 
@@ -259,7 +324,7 @@ static bool repeats_single(const struct bench *b, enum sharing sharing, unsigned
 	return sharing != SHARING_SINGLE && lcores == 1 && b->sharing[SHARING_SINGLE];
 }
 
-static void register_benchmarks(struct bench *b, gb_function fn, unsigned int queue_depth)
+static void register_each(struct bench *b, void (*reg)(struct bench *, enum sharing, unsigned int))
 {
 	for (enum sharing s = 0; s < SHARINGS; s++) {
 		unsigned int counts = s == SHARING_SINGLE ? 1 : b->lcores.count;
@@ -268,7 +333,7 @@ static void register_benchmarks(struct bench *b, gb_function fn, unsigned int qu
 			unsigned int lcores = s == SHARING_SINGLE ? 1 : b->lcores.value[i];
 
 			if (!repeats_single(b, s, lcores))
-				register_arm(b, fn, s, lcores, queue_depth);
+				reg(b, s, lcores);
 		}
 	}
 }
@@ -302,9 +367,8 @@ int main(int argc, char **argv)
 		}
 	}
 	context(&bench);
-	register_benchmarks(&bench, first_fault, 0);
-	for (unsigned int i = 0; i < bench.queue_depths.count; i++)
-		register_benchmarks(&bench, nvme_io, bench.queue_depths.value[i]);
+	register_each(&bench, register_first_faults);
+	register_each(&bench, register_nvme_ios);
 
 	runs = gb_run();
 	if (gb_errors())

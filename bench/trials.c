@@ -39,28 +39,58 @@ out:
 	return rc;
 }
 
-int trials_begin(const struct arm *arm, const char *benchmark)
+static json_t *fault_arm_to_json(const struct arm *arm)
 {
-	if (arm->bench->trials_fd < 0)
-		return 0;
-	return write_line(arm, arm_to_json(arm, benchmark), json_pack("{s:b}", "begin", 1));
+	json_t *line = arm_to_json(arm, "first_fault");
+
+	json_object_set_new(line, "policy", json_string(brg_bar_policy_name(arm->policy)));
+	return line;
 }
 
-int trials_first_fault(const struct arm *arm, uint64_t bar_bytes, const double *ns,
-		       double window_ns)
+int trials_begin(const struct arm *arm, const char *benchmark)
 {
-	json_t *each;
+	json_t *line;
 
 	if (arm->bench->trials_fd < 0)
 		return 0;
-	each = json_array();
-	for (unsigned int i = 0; i < arm->lcores; i++)
-		json_array_append_new(each, json_integer(llround(ns[i])));
-	return write_line(arm, arm_to_json(arm, "first_fault"),
-			  json_pack("{s:i, s:I, s:I, s:o, s:I}", "bar", (int)arm->bench->bar,
-				    "bar_bytes", (json_int_t)bar_bytes, "trial",
-				    (json_int_t)arm->trials, "ns", each, "window_ns",
-				    (json_int_t)llround(window_ns)));
+	line = strcmp(benchmark, "first_fault") ? arm_to_json(arm, benchmark)
+						: fault_arm_to_json(arm);
+	return write_line(arm, line, json_pack("{s:b}", "begin", 1));
+}
+
+int trials_refused(const struct arm *arm, const char *why)
+{
+	if (arm->bench->trials_fd < 0)
+		return 0;
+	return write_line(arm, fault_arm_to_json(arm), json_pack("{s:s}", "refused", why));
+}
+
+/* Whole nanoseconds. */
+static json_t *times(const double *ns, unsigned int count)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < count; i++)
+		json_array_append_new(list, json_integer(llround(ns[i])));
+	return list;
+}
+
+int trials_first_fault(const struct arm *arm, const struct trial *trial)
+{
+	json_t *more;
+
+	if (arm->bench->trials_fd < 0)
+		return 0;
+	more = json_pack("{s:i, s:I, s:I, s:o, s:o, s:o, s:I, s:I}", "bar", (int)arm->bench->bar,
+			 "bar_bytes", (json_int_t)trial->bar_bytes, "trial",
+			 (json_int_t)arm->trials, "map_ns", times(trial->map_ns, trial->mappings),
+			 "ns", times(trial->ns, arm->lcores), "unmap_ns",
+			 times(trial->unmap_ns, trial->mappings), "window_ns",
+			 (json_int_t)llround(trial->window_ns), "cycle_ns",
+			 (json_int_t)llround(trial->cycle_ns));
+	if (trial->retry_ns)
+		json_object_set_new(more, "retry_ns", times(trial->retry_ns, arm->lcores));
+	return write_line(arm, fault_arm_to_json(arm), more);
 }
 
 int trials_nvme_io(const struct arm *arm, uint64_t ios, double seconds)

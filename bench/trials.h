@@ -13,9 +13,23 @@
 /** The arm begins; to be called before its first trial. */
 int trials_begin(const struct arm *arm, const char *benchmark);
 
-/** One first_fault: how long each lcore's access took, and all of them together. */
-int trials_first_fault(const struct arm *arm, uint64_t bar_bytes, const double *ns,
-		       double window_ns);
+/** What a first_fault was. Arrays have an element per lcore, those of mappings one per mapping. */
+struct trial {
+	uint64_t bar_bytes;
+	unsigned int mappings;
+	const double *map_ns;	/* brg_bar_map() took */
+	const double *ns;	/* the first access took */
+	const double *retry_ns; /* and the next, where a fill had failed; NULL: none had */
+	const double *unmap_ns;
+	double window_ns; /* from the first lcore's access to the end of the last one's */
+	double cycle_ns;  /* that, and the same of mapping, of trying again and of unmapping */
+};
+
+/** One first_fault. */
+int trials_first_fault(const struct arm *arm, const struct trial *trial);
+
+/** The library refuses to map the BAR with the arm's policy, for this reason. */
+int trials_refused(const struct arm *arm, const char *why);
 
 /** One nvme_io. */
 int trials_nvme_io(const struct arm *arm, uint64_t ios, double seconds);

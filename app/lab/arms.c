@@ -246,15 +246,25 @@ static json_t *integer_or_null(bool known, uint64_t value)
 	return known ? json_integer((json_int_t)value) : json_null();
 }
 
+/* All of them, for who compares results. */
+static json_t *samples_to_json(const struct arm *arm)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < arm->nns; i++)
+		json_array_append_new(list, json_integer((json_int_t)arm->ns[i]));
+	return list;
+}
+
 static json_t *arm_to_json(struct arm *arm)
 {
 	struct summary s = summarise(arm);
 	json_t *latency = json_null();
 
 	if (s.faults)
-		latency = json_pack("{s:I, s:I, s:I, s:I}", "min", (json_int_t)s.min, "p50",
+		latency = json_pack("{s:I, s:I, s:I, s:I, s:o}", "min", (json_int_t)s.min, "p50",
 				    (json_int_t)s.p50, "p99", (json_int_t)s.p99, "max",
-				    (json_int_t)s.max);
+				    (json_int_t)s.max, "all", samples_to_json(arm));
 	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
 			 "handler", arm->handler, "kernel", arm->kernel, "lcores", (int)arm->lcores,
 			 "sharing", sharing_names[arm->sharing], "bar",

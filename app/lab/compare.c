@@ -123,18 +123,14 @@ static int run_side(struct compare *c, int side)
 
 static int write_json(struct compare *c)
 {
-	char *machine = host_machine(), *qemu = host_qemu();
-	json_t *result = json_pack("{s:s, s:{s:s, s:i, s:s, s:s}, s:o}", "schema",
-				   "barrage-compare/1", "host", "machine", machine, "cpus",
-				   (int)host_cpus(), "accel", accel_name(c->trials.kvm), "qemu",
-				   qemu ? qemu : "unknown", "arms", arms_to_json(c->arms, ARMS));
+	json_t *result = json_pack("{s:s, s:o, s:o}", "schema", "barrage-compare/1", "host",
+				   host_json(accel_name(c->trials.kvm)), "arms",
+				   arms_to_json(c->arms, ARMS));
 	int ret = json_dump_file(result, c->json, JSON_INDENT(2));
 
 	if (ret)
 		warn("%s", c->json);
 	json_decref(result);
-	free(machine);
-	free(qemu);
 	return ret;
 }
 

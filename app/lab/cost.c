@@ -355,9 +355,9 @@ static int draw(const struct cost *c)
 
 static int write_json(const struct cost *c)
 {
-	json_t *result =
-		json_pack("{s:s, s:O}", "schema", c->program ? "barrage-marks/1" : "barrage-cost/1",
-			  "rows", c->rows);
+	json_t *result = json_pack("{s:s, s:o, s:O}", "schema",
+				   c->program ? "barrage-marks/1" : "barrage-cost/1", "host",
+				   host_json("tcg"), "rows", c->rows);
 	int ret = json_dump_file(result, c->json, JSON_INDENT(2));
 
 	if (ret)

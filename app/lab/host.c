@@ -11,22 +11,8 @@
 
 #include "host.h"
 #include "process.h"
+#include "provenance.h"
 #include "text.h"
-
-char *host_machine(void)
-{
-	FILE *in = fopen("/proc/cpuinfo", "re");
-	char *line = NULL, *name = NULL;
-	size_t size = 0;
-
-	while (in && !name && getline(&line, &size, in) > 0)
-		if (sscanf(line, "model name : %m[^\n]", &name) != 1)
-			name = NULL;
-	if (in)
-		fclose(in);
-	free(line);
-	return name ? name : format("unknown");
-}
 
 unsigned int host_cpus(void)
 {
@@ -44,6 +30,22 @@ char *host_qemu(void)
 		version = NULL;
 	free(text);
 	return version;
+}
+
+json_t *host_json(const char *accel)
+{
+	char *machine = cpu_model(), *qemu = host_qemu(), *command = command_line();
+	char *date = date_now();
+	json_t *host = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s}", "machine", machine,
+				 "cpus", (int)host_cpus(), "accel", accel, "qemu",
+				 qemu ? qemu : "unknown", "barrage_version", BRG_VERSION, "commit",
+				 build_commit(), "command", command, "date", date);
+
+	free(machine);
+	free(qemu);
+	free(command);
+	free(date);
+	return host;
 }
 
 char *host_program(const char *name)

@@ -149,11 +149,9 @@ static json_t *load_rows(const struct matrix *m)
 /* The file is whole at any time: the new one takes the old one's place. */
 static int store_rows(const struct matrix *m)
 {
-	char *machine = host_machine(), *qemu = host_qemu(), *new = format("%s.new", m->json);
-	json_t *file =
-		json_pack("{s:s, s:{s:s, s:i, s:s, s:s}, s:O}", "schema", SCHEMA, "host", "machine",
-			  machine, "cpus", (int)host_cpus(), "accel", accel_name(m->trials.kvm),
-			  "qemu", qemu ? qemu : "unknown", "rows", m->rows);
+	char *new = format("%s.new", m->json);
+	json_t *file = json_pack("{s:s, s:o, s:O}", "schema", SCHEMA, "host",
+				 host_json(accel_name(m->trials.kvm)), "rows", m->rows);
 	int ret = json_dump_file(file, new, JSON_INDENT(2));
 
 	if (ret == 0)
@@ -161,8 +159,6 @@ static int store_rows(const struct matrix *m)
 	if (ret)
 		warn("%s", m->json);
 	json_decref(file);
-	free(machine);
-	free(qemu);
 	free(new);
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,15 @@ static json_t *stream; /* the lines of the trial stream */
 struct arm {
 	const char *benchmark, *sharing;
 	int lcores;
+	const char *policy; /* NULL: nvme_io has none */
 };
 
 static const struct arm arms[] = {
-	{"first_fault", "single", 1}, {"first_fault", "shared", 2}, {"first_fault", "per-lcore", 2},
-	{"nvme_io", "single", 1},     {"nvme_io", "shared", 2},	    {"nvme_io", "per-lcore", 2},
+	{"first_fault", "single", 1, "lazy"},	 {"first_fault", "shared", 2, "lazy"},
+	{"first_fault", "per-lcore", 2, "lazy"}, {"first_fault", "single", 1, "iommu"},
+	{"first_fault", "shared", 2, "iommu"},	 {"first_fault", "per-lcore", 2, "iommu"},
+	{"nvme_io", "single", 1, NULL},		 {"nvme_io", "shared", 2, NULL},
+	{"nvme_io", "per-lcore", 2, NULL},
 };
 
 #define ARMS (sizeof(arms) / sizeof(arms[0]))
@@ -42,6 +47,7 @@ static int run_bench(void **state)
 	char *argv[] = {(char *)bench,
 			"--lcores=2",
 			"--trials=12",
+			"--policy=iommu,lazy",
 			"--seconds=0.2",
 			"--queue-depth=4",
 			"--trials-out=" STREAM,
@@ -84,15 +90,28 @@ static double number(const json_t *object, const char *key)
 static const json_t *run_of(const struct arm *arm)
 {
 	const json_t *run;
-	char name[64];
+	char name[128];
 	size_t i;
 
-	snprintf(name, sizeof(name), "%s/%s/lcores:%d/", arm->benchmark, arm->sharing, arm->lcores);
+	if (!arm->policy)
+		snprintf(name, sizeof(name), "nvme_io/%s/lcores:%d/", arm->sharing, arm->lcores);
+	else
+		snprintf(name, sizeof(name), "first_fault/%s/lcores:%d/bar:0/%s", arm->sharing,
+			 arm->lcores, strcmp(arm->policy, "lazy") ? "policy:iommu/" : "iterations");
 	json_array_foreach (json_object_get(report, "benchmarks"), i, run)
 		if (!strncmp(json_string_value(json_object_get(run, "name")), name, strlen(name)))
 			return run;
 	fail_msg("%s is not in the report", name);
 	return NULL;
+}
+
+static bool is_of(const json_t *line, const struct arm *arm)
+{
+	const char *policy = json_string_value(json_object_get(line, "policy"));
+
+	return !strcmp(json_string_value(json_object_get(line, "benchmark")), arm->benchmark) &&
+	       !strcmp(json_string_value(json_object_get(line, "sharing")), arm->sharing) &&
+	       (arm->policy ? policy && !strcmp(policy, arm->policy) : !policy);
 }
 
 /* The arm's lines: the one that announces it, which is checked to come first, is left out. */
@@ -103,8 +122,7 @@ static json_t *trials_of(const struct arm *arm)
 	size_t i;
 
 	json_array_foreach (stream, i, line) {
-		if (strcmp(json_string_value(json_object_get(line, "benchmark")), arm->benchmark) ||
-		    strcmp(json_string_value(json_object_get(line, "sharing")), arm->sharing))
+		if (!is_of(line, arm))
 			continue;
 		assert_int_equal(number(line, "lcores"), arm->lcores);
 		if (json_object_get(line, "begin"))
@@ -143,26 +161,42 @@ static void assert_near(double a, double b)
 		fail_msg("%f is not %f", a, b);
 }
 
+/* The longest of the times of a list; how many there are is @p count. */
+static double longest(const json_t *trial, const char *key, size_t count)
+{
+	const json_t *times = json_object_get(trial, key), *each;
+	double most = 0;
+	size_t i;
+
+	assert_int_equal(json_array_size(times), count);
+	json_array_foreach (times, i, each)
+		most = fmax(most, json_number_value(each));
+	return most;
+}
+
 static void check_first_fault(const struct arm *arm)
 {
 	const json_t *run = run_of(arm), *trial, *each;
-	double ns[TRIALS * 2], window = 0;
+	double ns[TRIALS * 2], window = 0, cycle = 0;
+	size_t mappings = strcmp(arm->sharing, "per-lcore") ? 1 : (size_t)arm->lcores;
 	json_t *trials = trials_of(arm);
 	size_t count = 0, i, j;
 
 	json_array_foreach (trials, i, trial) {
-		double longest = 0;
+		double access = longest(trial, "ns", (size_t)arm->lcores);
 
 		assert_int_equal(number(trial, "trial"), i);
 		assert_int_equal(number(trial, "bar"), 0);
 		assert_int_equal(number(trial, "bar_bytes"), 16384);
-		assert_int_equal(json_array_size(json_object_get(trial, "ns")), arm->lcores);
-		json_array_foreach (json_object_get(trial, "ns"), j, each) {
+		assert_null(json_object_get(trial, "retry_ns"));
+		json_array_foreach (json_object_get(trial, "ns"), j, each)
 			ns[count++] = json_number_value(each);
-			longest = fmax(longest, json_number_value(each));
-		}
-		assert_true(number(trial, "window_ns") >= longest - 1);
+		assert_true(number(trial, "window_ns") >= access - 1);
+		assert_true(number(trial, "cycle_ns") >=
+			    access + longest(trial, "map_ns", mappings) +
+				    longest(trial, "unmap_ns", mappings) - 3);
 		window += number(trial, "window_ns");
+		cycle += number(trial, "cycle_ns");
 	}
 	json_decref(trials);
 
@@ -174,6 +208,8 @@ static void check_first_fault(const struct arm *arm)
 	assert_near(number(run, "max_ns"), ns[count - 1]);
 	assert_near(number(run, "real_time"), window / TRIALS);
 	assert_true(fabs(number(run, "faults_per_s") * window / 1e9 / (double)count - 1) < 1e-3);
+	assert_true(fabs(number(run, "mappings_per_s") * cycle / 1e9 / (double)(mappings * TRIALS) -
+			 1) < 1e-3);
 }
 
 static void first_fault_follows_from_its_trials(void **state)

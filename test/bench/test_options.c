@@ -63,6 +63,12 @@ static void registers_the_cross_product(void **state)
 	assert_says("first_fault/shared/lcores:1/");
 	assert_false(says("single"));
 	assert_false(says("per-lcore"));
+
+	assert_int_equal(run("--benchmark_list_tests --lcores 2 --policy auto,lazy"), 0);
+	assert_says("first_fault/shared/lcores:2/bar:0/policy:auto");
+	assert_says("first_fault/shared/lcores:2/bar:0/manual_time");
+	assert_false(says("policy:lazy")); /* the name without one */
+	assert_false(says("policy:touch"));
 }
 
 static void help_has_an_example_and_all_flags(void **state)
@@ -82,6 +88,8 @@ static void mistakes_are_named(void **state)
 		{"--lcores 2x", "'2x' is not a number"},
 		{"--lcores 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "more than 16"},
 		{"--sharing all", "'all' is none of"},
+		{"--policy eager", "'eager' is none of lazy, auto"},
+		{"--fail-after 0", "'0' is not a number from 1"},
 		{"--bar 6", "'6' is not a number from 0 to 5"},
 		{"--offset 2", "not a multiple of 4"},
 		{"--queue-depth 65535", "from 1 to 65534"},
@@ -119,6 +127,8 @@ static void several_lcores_on_one_vma_may_be_refused(void **state)
 	assert_int_equal(run("--lcores 2 --sharing shared --benchmark_filter=first_fault"), 1);
 	assert_int_equal(says("--allow-kernel-bug"), handler.vulnerable);
 	assert_says(handler.vulnerable ? handler.evidence : "no device");
+	assert_int_equal(run("--lcores 2 --policy auto --benchmark_filter=shared/.*policy"), 1);
+	assert_says("no device");
 	assert_int_equal(run("--lcores 2 --sharing per-lcore --benchmark_filter=first_fault"), 1);
 	assert_says("no device"); /* not refused: it got as far as the device */
 	assert_int_equal(run("--lcores 2 --sharing shared --allow-kernel-bug "

@@ -40,7 +40,8 @@ static json_int_t integer(const json_t *a, const char *name)
 
 static void has_the_schema(void **state)
 {
-	static const char *const strings[] = {"machine", "accel", "qemu"};
+	static const char *const strings[] = {"machine", "accel",   "qemu", "barrage_version",
+					      "commit",	 "command", "date"};
 	json_t *host = json_object_get(result, "host");
 
 	assert_string_equal(json_string_value(json_object_get(result, "schema")),
@@ -78,6 +79,8 @@ static void assert_whole(const json_t *a)
 	assert_true(integer(ns, "min") <= integer(ns, "p50"));
 	assert_true(integer(ns, "p50") <= integer(ns, "p99"));
 	assert_true(integer(ns, "p99") <= integer(ns, "max"));
+	assert_int_equal(json_array_size(json_object_get(ns, "all")),
+			 TRIALS * integer(a, "lcores"));
 	assert_true(json_real_value(json_object_get(a, "faults_per_s")) > 0);
 	assert_true(json_real_value(json_object_get(a, "iops")) > 0);
 }
