@@ -5,6 +5,7 @@
 /* The sub-commands; argv[0] is "barrage-dash NAME". They return the exit status. */
 
 int cmd_add(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 #endif

@@ -182,3 +182,16 @@ int ingest_file(const char *path, const struct ingest_options *options, struct b
 	free(text);
 	return ret;
 }
+
+int ingest_hash(const char *path, char hash[65])
+{
+	int64_t modified;
+	size_t size;
+	char *text = read_whole(path, &size, &modified);
+
+	if (!text)
+		return -1;
+	hash_hex(text, size, hash);
+	free(text);
+	return 0;
+}

@@ -17,6 +17,9 @@ struct ingest_options {
  */
 int ingest_file(const char *path, const struct ingest_options *options, struct batch *batch);
 
+/** What a file is known by in the store. 0, or -1 after a message. */
+int ingest_hash(const char *path, char hash[65]);
+
 /* The formats: take all that @p top has to say into the batch. Mistakes are told through @p top. */
 
 void ingest_google_benchmark(const struct field *top, struct batch *batch);

@@ -8,6 +8,7 @@
 
 static const struct cli_command commands[] = {
 	{"add", "put result files into the store", cmd_add},
+	{"check", "what got better or worse", cmd_check},
 	{"list", "the series in the store", cmd_list},
 	{NULL, NULL, NULL},
 };

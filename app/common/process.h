@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef LAB_PROCESS_H
-#define LAB_PROCESS_H
+#ifndef APP_PROCESS_H
+#define APP_PROCESS_H
 
 /* Run a program of the host and wait for it. */
 
