@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <rte_malloc.h>
 #include <string.h>
 
 #include "base.h"
@@ -77,15 +78,44 @@ int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 			sqe->opcode, brg_nvme_status_str(status), status);
 }
 
+/* Data of more than a page, and behind it the page of its PRP list. */
+static int run_with_pages(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data,
+			  size_t len, struct brg_nvme_cqe *cqe)
+{
+	size_t bytes = RTE_ALIGN_CEIL(len, BRG_PRP_PAGE);
+	uint8_t *dma = brg_ctrl_alloc(ctrl, bytes + BRG_PRP_PAGE, BRG_PRP_PAGE);
+	int err;
+
+	if (!dma)
+		return brg_fail(ENOMEM, "%s: EAL has no %zu KiB left for an admin command",
+				ctrl->bdf, bytes / 1024 + 4);
+	sqe->prp1 = (uintptr_t)dma;
+	sqe->prp2 = brg_prp2((uintptr_t)dma, (uintptr_t)dma + len - 1, (uint64_t *)(dma + bytes));
+	if (sqe->opcode & NVME_DATA_TFR_HOST_TO_CTRL)
+		memcpy(dma, data, len);
+	err = brg_admin_run(ctrl, sqe, cqe);
+	if (!err && sqe->opcode & NVME_DATA_TFR_CTRL_TO_HOST)
+		memcpy(data, dma, len);
+	if (ctrl->failed) { /* the controller may yet use it: it goes when that is disabled */
+		rte_free(ctrl->admin_page);
+		ctrl->admin_page = dma;
+	} else {
+		rte_free(dma);
+	}
+	return err;
+}
+
 int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
 		   struct brg_nvme_cqe *cqe)
 {
 	int err;
 
-	if (len > BRG_PRP_PAGE || (len && !data))
+	if (len > RTE_MAX(ctrl->max_transfer, BRG_PRP_PAGE) || (len && !data))
 		return brg_fail(EINVAL, "an admin command cannot carry %zu bytes at %p", len, data);
 	if (ctrl->failed) /* the page may still be in use */
 		return brg_admin_failed(ctrl);
+	if (len > BRG_PRP_PAGE)
+		return run_with_pages(ctrl, sqe, data, len, cqe);
 	sqe->prp1 = len ? (uintptr_t)ctrl->admin_page : 0;
 	sqe->prp2 = 0;
 	if (len && sqe->opcode & NVME_DATA_TFR_HOST_TO_CTRL)
@@ -98,16 +128,44 @@ int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *d
 	return err;
 }
 
-int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,
-		       void *page)
+int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, uint32_t timeout_ms,
+			struct brg_nvme_cqe *cqe)
+{
+	uint32_t usual = ctrl->admin_timeout_ms;
+	int err;
+
+	ctrl->admin_timeout_ms = RTE_MAX(usual, timeout_ms);
+	err = brg_nvme_admin(ctrl, sqe, NULL, 0, cqe);
+	ctrl->admin_timeout_ms = usual;
+	return err;
+}
+
+int brg_admin_unsupported(const struct brg_nvme_ctrl *ctrl, const char *what, const char *field,
+			  uint32_t value)
+{
+	return brg_fail(ENOTSUP, "%s: the controller does not support %s (%s %#" PRIx32 ")",
+			ctrl->bdf, what, field, value);
+}
+
+int brg_nvme_identify(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_identify *what, void *page)
 {
 	struct brg_nvme_sqe sqe = {
 		.opcode = nvme_admin_identify,
-		.nsid = nsid,
-		.cdw10 = cns,
+		.nsid = what->nsid,
+		.cdw10 = (uint32_t)what->cntid << 16 | what->cns,
+		.cdw11 = (uint32_t)what->csi << 24 | what->cns_specific,
+		.cdw14 = what->uuid_index,
 	};
 
 	return brg_nvme_admin(ctrl, &sqe, page, NVME_IDENTIFY_DATA_SIZE, NULL);
+}
+
+int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,
+		       void *page)
+{
+	const struct brg_nvme_identify what = {.cns = cns, .nsid = nsid};
+
+	return brg_nvme_identify(ctrl, &what, page);
 }
 
 int brg_admin_set_queues(struct brg_nvme_ctrl *ctrl, unsigned int wanted)

@@ -143,10 +143,12 @@ int brg_nvme_ns_list(struct brg_nvme_ctrl *ctrl, uint32_t *nsids, unsigned int m
  *
  * @param sqe   the command; cid and PRPs are filled in here.
  * @param data  a buffer in any memory (it is copied through DMA memory), or NULL.
- * @param len   its bytes, at most 4096. Direction follows bits 1:0 of the opcode (3.3.3.1).
+ * @param len   its bytes: up to 4096, or brg_nvme_max_transfer() where that is more. Direction
+ *              follows bits 1:0 of the opcode (3.3.3.1).
  * @param cqe   set to the completion if there was one; may be NULL.
- * @return 0, -ETIMEDOUT, -ENODEV (registers read all-ones), -EIO (CSTS.CFS set), -EINVAL (len), or
- *         what brg_nvme_status_errno() makes of the status.
+ * @return 0, -ETIMEDOUT, -ENODEV (registers read all-ones), -EIO (CSTS.CFS set), -EINVAL (len),
+ *         -ENOMEM (EAL has no room for more than a page), or what brg_nvme_status_errno() makes of
+ * the status.
  */
 BRG_API
 int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
@@ -226,6 +228,127 @@ int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max);
 /** Commands submitted and not yet called back. */
 BRG_API
 unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp);
+
+/*
+ * Administration. All of this is serialised by the caller with the other admin calls, returns as
+ * brg_nvme_admin() and, where the controller says in advance that it does not have something,
+ * -ENOTSUP with the field that says so.
+ */
+
+/** Which data structure Identify is to return (5.17). Zeroed: the namespace's. */
+struct brg_nvme_identify {
+	uint8_t cns; /* enum nvme_identify_cns */
+	uint8_t csi; /* enum nvme_csi */
+	uint16_t cntid;
+	uint16_t cns_specific; /* CNSID: an NVM set, a domain, a format index */
+	uint8_t uuid_index;
+	uint32_t nsid;
+};
+
+/** Identify. @param page  4096 bytes, in any memory. */
+BRG_API
+int brg_nvme_identify(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_identify *what, void *page);
+
+/** Which log page, and from where on (5.16). Zeroed but for lid: the whole controller's. */
+struct brg_nvme_log {
+	uint8_t lid;   /* enum nvme_cmd_get_log_lid */
+	uint8_t lsp;   /* log specific field */
+	uint16_t lsi;  /* log specific identifier: an endurance group, an NVM set */
+	uint8_t csi;   /* enum nvme_csi */
+	bool retain;   /* RAE: the event that this page belongs to stays masked */
+	uint32_t nsid; /* 0: the controller's or subsystem's */
+	uint64_t offset;
+};
+
+/**
+ * Read a log page or a part of it, in as many commands as it takes; the events it belongs to are
+ * cleared by the last. What the device changes meanwhile may be torn.
+ *
+ * @param data  in any memory.
+ * @param len   bytes, a multiple of 4. More than 4096, or an offset, needs LPA bit 2 (extended
+ *              data); without it one command reads up to 16 KiB.
+ * @return also -EINVAL: length or offset no multiple of 4, or the controller has no such page.
+ */
+BRG_API
+int brg_nvme_log_read(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_log *log, void *data,
+		      size_t len);
+
+/** Bytes of a log page of fixed size; the error log's follow from ELPE. 0: it varies, or unknown.
+ */
+BRG_API
+size_t brg_nvme_log_bytes(const struct brg_nvme_ctrl *ctrl, uint8_t lid);
+
+/**
+ * Read all of a telemetry log (5.16.1.8): its header says how long it is.
+ *
+ * @param create  host-initiated only: have the controller collect the data anew first.
+ * @param area    the last data area that is wanted, 1 to 3.
+ * @param data    set to memory from malloc(), to be freed by the caller.
+ * @return -EAGAIN: the controller has replaced the data meanwhile.
+ */
+BRG_API
+int brg_nvme_telemetry(struct brg_nvme_ctrl *ctrl, enum nvme_cmd_get_log_lid lid, bool create,
+		       unsigned int area, void **data, size_t *len);
+
+/** A feature to get or set (5.15, 5.27). Zeroed but for fid: its current value. */
+struct brg_nvme_feature {
+	uint8_t fid;	/* enum nvme_features_id */
+	uint8_t select; /* to get: enum nvme_get_features_sel */
+	bool save;	/* to set: keep it over resets and power cycles */
+	uint32_t nsid;
+	uint32_t cdw11; /* to set: the value; to get: what selects it, as the threshold's kind */
+	uint32_t cdw12;
+	void *data; /* of those that have data; in any memory */
+	size_t len;
+};
+
+/** @param value  set to dword 0 of the completion; may be NULL. -EINVAL: no such feature. */
+BRG_API
+int brg_nvme_feature_get(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_feature *feature,
+			 uint32_t *value);
+
+/** As brg_nvme_feature_get(). What is not saved is lost when the controller is closed. */
+BRG_API
+int brg_nvme_feature_set(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_feature *feature,
+			 uint32_t *value);
+
+/** Bytes of data that a feature has besides its value; 0: none, or unknown. Any thread. */
+BRG_API
+size_t brg_nvme_feature_bytes(uint8_t fid);
+
+/** The controller's clock (feature 0Eh), milliseconds since 1970. */
+BRG_API
+int brg_nvme_timestamp_get(struct brg_nvme_ctrl *ctrl, uint64_t *ms);
+
+BRG_API
+int brg_nvme_timestamp_set(struct brg_nvme_ctrl *ctrl, uint64_t ms);
+
+/** An asynchronous event (5.2). */
+struct brg_nvme_event {
+	uint8_t type; /* enum nvme_ae_type */
+	uint8_t info; /* what it means depends on the type */
+	uint8_t lid;  /* the log page to read; until it is read no more of this type come */
+};
+
+/** Called by brg_nvme_events_poll(), on its thread. It may send admin commands. */
+typedef void (*brg_nvme_event_cb)(void *arg, const struct brg_nvme_event *event);
+
+/**
+ * Listen to asynchronous events until the controller is closed or reset.
+ * @param mask  which notices, as in feature 0Bh; 0: all that the controller has.
+ * @return -EBUSY: somebody listens already.
+ */
+BRG_API
+int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_event_cb cb,
+			   void *arg);
+
+/** Tell what has happened. @return how many callbacks were made, or a negative errno. */
+BRG_API
+int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl);
+
+/** An event in a sentence, "temperature beyond a threshold". Never NULL; static; any thread. */
+BRG_API
+const char *brg_nvme_event_str(const struct brg_nvme_event *event);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,16 @@
 /* Doorbells: NVMe over PCIe Transport 1.0, 3.1.2. */
 #define BRG_REG_DOORBELLS 0x1000u
 
+/* Asynchronous Event Requests in flight at most: QEMU's default limit, and plenty. */
+#define BRG_MOST_EVENTS 4u
+
+struct brg_events {
+	brg_nvme_event_cb cb; /* NULL: nobody listens */
+	void *arg;
+	unsigned int npending;
+	struct brg_nvme_event pending[BRG_MOST_EVENTS]; /* arrived, not yet told */
+};
+
 struct brg_nvme_ctrl {
 	struct brg_device *dev;
 	struct brg_bar *bar;
@@ -26,6 +36,8 @@ struct brg_nvme_ctrl {
 	bool admin_done;
 	struct brg_nvme_cqe admin_cqe;
 	bool failed; /* an admin command never completed: nobody knows what the device still uses */
+
+	struct brg_events events; /* event.c */
 
 	/* qpair.c: the I/O queue pairs by identifier, 1 to granted; element 0 is unused */
 	unsigned int granted;
@@ -59,6 +71,14 @@ int brg_admin_failed(const struct brg_nvme_ctrl *ctrl);
 /** Run an admin command whose PRPs are set, and wait for it. Returns as brg_nvme_admin(). */
 int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 		  struct brg_nvme_cqe *cqe);
+
+/** Run an admin command without data that may take this long, if that is longer than usual. */
+int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, uint32_t timeout_ms,
+			struct brg_nvme_cqe *cqe);
+
+/** -ENOTSUP, and the sentence with the field of Identify Controller that says so. */
+int brg_admin_unsupported(const struct brg_nvme_ctrl *ctrl, const char *what, const char *field,
+			  uint32_t value);
 
 /** Identify (5.17): a page of data. */
 int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,
