@@ -20,6 +20,9 @@ int cmd_identify(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
 int cmd_bar(int argc, char **argv);
 int cmd_perf(int argc, char **argv);
+int cmd_health(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_feature(int argc, char **argv);
 
 /** What the command lines can say; a command lets in its own options only. */
 struct args {

@@ -2,27 +2,29 @@
 /* barrage identify: bring an NVMe controller up and print what it says of itself. */
 
 #include <ctype.h>
-#include <endian.h>
 #include <err.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "brg_nvme.h"
+#include "cli.h"
 #include "commands.h"
+#include "options.h"
+#include "pages.h"
+#include "session.h"
 #include "table.h"
 
 #define MOST_NAMESPACES 1024
 
 static const char doc[] = "Bring up an NVMe controller that is bound to vfio-pci, print what it "
 			  "says of itself and of "
-			  "its namespaces, and shut it down again.\v"
-			  "Example:\n"
-			  "  barrage identify 0000:00:04.0";
-
-static const struct argp_option options[] = {OPTION_JSON, {0}};
+			  "its namespaces, and shut it down again. With --cns, any data structure "
+			  "that Identify returns.\v"
+			  "Examples:\n"
+			  "  barrage identify 0000:00:04.0\n"
+			  "  barrage identify --cns ctrl --json 0000:00:04.0\n"
+			  "  barrage identify --cns ns --namespace-id 2 0000:00:04.0";
 
 /* Identify's strings are padded with blanks and not terminated; they should be ASCII (1.8). */
 static const char *trim(char *text, const char *padded, size_t len)
@@ -125,52 +127,130 @@ static void print_text(const json_t *json)
 	table_free(t);
 }
 
-/* One lcore, where we are: a thread on each CPU of the machine would only take time. */
-static int start_eal(void)
-{
-	struct brg_env_opts opts = {.memory_mib = 16};
-	char lcore[16];
+/* What --cns chooses: how to ask for it, and how to show it. */
+static const struct cns {
+	const char *name;
+	uint8_t cns, csi;
+	enum {
+		NO_NSID,
+		NSID,
+		NSID_ABOVE
+	} nsid; /* lists have the namespaces above one */
+	page_json json;
+	page_print print;
+} structures[] = {
+	{"ctrl", NVME_IDENTIFY_CNS_CTRL, 0, NO_NSID, id_ctrl_json, id_ctrl_print},
+	{"ns", NVME_IDENTIFY_CNS_NS, 0, NSID, id_ns_json, id_ns_print},
+	{"ns-list", NVME_IDENTIFY_CNS_NS_ACTIVE_LIST, 0, NSID_ABOVE, ns_list_json, ns_list_print},
+	{"ns-descs", NVME_IDENTIFY_CNS_NS_DESC_LIST, 0, NSID, ns_descs_json, ns_descs_print},
+	{"nvm-ctrl", NVME_IDENTIFY_CNS_CSI_CTRL, NVME_CSI_NVM, NO_NSID, nvm_id_ctrl_json,
+	 nvm_id_ctrl_print},
+	{"zns-ctrl", NVME_IDENTIFY_CNS_CSI_CTRL, NVME_CSI_ZNS, NO_NSID, zns_id_ctrl_json,
+	 zns_id_ctrl_print},
+	{"zns-ns", NVME_IDENTIFY_CNS_CSI_NS, NVME_CSI_ZNS, NSID, zns_id_ns_json, zns_id_ns_print},
+	{"allocated-list", NVME_IDENTIFY_CNS_ALLOCATED_NS_LIST, 0, NSID_ABOVE, ns_list_json,
+	 ns_list_print},
+	{"allocated-ns", NVME_IDENTIFY_CNS_ALLOCATED_NS, 0, NSID, id_ns_json, id_ns_print},
+	{"ns-ctrls", NVME_IDENTIFY_CNS_NS_CTRL_LIST, 0, NSID, ctrl_list_json, ctrl_list_print},
+	{"ctrls", NVME_IDENTIFY_CNS_CTRL_LIST, 0, NO_NSID, ctrl_list_json, ctrl_list_print},
+	{"primary-ctrl", NVME_IDENTIFY_CNS_PRIMARY_CTRL_CAP, 0, NO_NSID, primary_ctrl_json,
+	 primary_ctrl_print},
+	{"secondary-ctrls", NVME_IDENTIFY_CNS_SECONDARY_CTRL_LIST, 0, NO_NSID, secondary_ctrls_json,
+	 secondary_ctrls_print},
+	{"command-sets", NVME_IDENTIFY_CNS_COMMAND_SET_STRUCTURE, 0, NO_NSID, iocs_json,
+	 iocs_print},
+	{0},
+};
 
-	snprintf(lcore, sizeof(lcore), "%d", sched_getcpu());
-	opts.lcores = lcore;
-	return brg_env_init(&opts);
+#define NO_CSI 256 /* --csi was not given */
+
+static struct {
+	const char *bdf;
+	const char *structure;
+	uint64_t nsid, cntlid, csi, uuid;
+	bool json, raw;
+} opt = {.nsid = UINT64_MAX, .csi = NO_CSI};
+
+static const struct option_spec options[] = {
+	TEXT("cns", 'c', "STRUCTURE",
+	     "one data structure, whole: ctrl, ns, ns-list, ns-descs, "
+	     "nvm-ctrl, zns-ctrl, zns-ns, allocated-list, allocated-ns, "
+	     "ns-ctrls, ctrls, primary-ctrl, secondary-ctrls, command-sets, or "
+	     "a number, which is then printed as bytes",
+	     &opt.structure),
+	NUMBER("namespace-id", 'n', "N",
+	       "namespace (default 1); of a list, those above (default 0)", &opt.nsid, 0,
+	       UINT32_MAX),
+	NUMBER("cntlid", 'i', "N", "controller identifier that lists of controllers start from",
+	       &opt.cntlid, 0, UINT16_MAX),
+	NUMBER("csi", 'y', "N", "command set of a structure given as a number", &opt.csi, 0,
+	       UINT8_MAX),
+	NUMBER("uuid-index", 'U', "N", "UUID index", &opt.uuid, 0, 127),
+	FLAG("raw-binary", 'b', "write the data structure as it is", &opt.raw),
+	JSON_FLAG(&opt.json),
+	{0},
+};
+
+static struct cns find_structure(const char *name)
+{
+	struct cns found = {.nsid = NSID, .json = raw_json, .print = raw_print};
+
+	for (const struct cns *s = structures; s->name; s++)
+		if (!strcmp(s->name, name))
+			return *s;
+	if (!isdigit((unsigned char)name[0]))
+		errx(CLI_USAGE, "--cns %s: barrage identify --help lists the structures", name);
+	found.cns = (uint8_t)parse_number("--cns", name, 0, UINT8_MAX);
+	return found;
+}
+
+static uint32_t which_namespace(const struct cns *s)
+{
+	if (opt.nsid != UINT64_MAX)
+		return (uint32_t)opt.nsid;
+	return s->nsid == NSID ? 1 : 0;
+}
+
+static int show_structure(struct brg_nvme_ctrl *ctrl, void *arg)
+{
+	static uint8_t page[NVME_IDENTIFY_DATA_SIZE] __attribute__((aligned(8)));
+	const struct page_of p = {opt.bdf, page, sizeof(page)};
+	const struct cns *s = arg;
+	const struct brg_nvme_identify what = {
+		.cns = s->cns,
+		.csi = opt.csi == NO_CSI ? s->csi : (uint8_t)opt.csi,
+		.cntid = (uint16_t)opt.cntlid,
+		.nsid = which_namespace(s),
+		.uuid_index = (uint8_t)opt.uuid,
+	};
+	int err = brg_nvme_identify(ctrl, &what, page);
+
+	if (err)
+		return err;
+	return page_show(&p, s->json, s->print, opt.json, opt.raw);
+}
+
+static int show_summary(struct brg_nvme_ctrl *ctrl, void *arg)
+{
+	json_t *json = identify(ctrl, opt.bdf);
+
+	if (!json)
+		return -1;
+	if (opt.json)
+		return print_json(json);
+	print_text(json);
+	json_decref(json);
+	return 0;
 }
 
 int cmd_identify(int argc, char **argv)
 {
-	struct brg_nvme_ctrl *ctrl;
-	struct brg_device *dev;
-	struct args args = {0};
-	json_t *json = NULL;
-	int status = EXIT_FAILURE;
+	static const struct command_line line = {doc, "BDF", "", options};
+	struct cns structure;
 
-	parse_args(&args, options, true, doc, argc, argv);
-	/* The device first: opening it says soonest what is wrong with it. */
-	if (brg_device_open(args.bdf, &dev))
-		errx(EXIT_FAILURE, "%s", brg_errmsg());
-	if (brg_device_get_info(dev)->class_code != BRG_PCI_CLASS_NVME) {
-		warnx("%s is no NVMe controller: its class is %06x", brg_device_get_info(dev)->bdf,
-		      brg_device_get_info(dev)->class_code);
-		goto close_device;
-	}
-	if (start_eal() || brg_nvme_open(dev, NULL, &ctrl)) {
-		warnx("%s", brg_errmsg());
-		goto close_device;
-	}
-	json = identify(ctrl, brg_device_get_info(dev)->bdf);
-	if (!json)
-		warnx("%s", brg_errmsg());
-	brg_nvme_close(ctrl);
-
-	if (json && args.json)
-		status = print_json(json_incref(json));
-	else if (json) {
-		print_text(json);
-		status = EXIT_SUCCESS;
-	}
-	json_decref(json);
-close_device:
-	brg_device_close(dev);
-	brg_env_cleanup();
-	return status;
+	parse_line(&line, argc, argv, &opt.bdf);
+	if (!opt.structure)
+		return session_run(opt.bdf, show_summary, NULL);
+	structure = find_structure(opt.structure);
+	return session_run(opt.bdf, show_structure, &structure);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * barrage: find PCI functions, move them between drivers, ask NVMe controllers who they are and how
- * fast they are, and the kernel how it maps BARs.
+ * barrage: find PCI functions, move them between drivers, administer NVMe controllers, measure how
+ * fast they are, and ask the kernel how it maps BARs.
  */
 
 #include "cli.h"
@@ -14,6 +14,9 @@ static const struct cli_command commands[] = {
 	{"bind", "give a function to vfio-pci, or to another driver", cmd_bind},
 	{"unbind", "take a function from its driver", cmd_unbind},
 	{"identify", "what an NVMe controller says of itself and its namespaces", cmd_identify},
+	{"health", "whether an NVMe device is well, and what to do if not", cmd_health},
+	{"log", "log pages: SMART, errors, firmware slots, effects, telemetry", cmd_log},
+	{"feature", "get, set or list features", cmd_feature},
 	{"kernel", "whether lcores may touch a mapping together for the first time", cmd_kernel},
 	{"bar", "how a BAR would be mapped, and why so", cmd_bar},
 	{"perf", "IOPS, bandwidth and latency of NVMe controllers", cmd_perf},

@@ -157,7 +157,14 @@ int brg_nvme_identify(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_identify
 		.cdw14 = what->uuid_index,
 	};
 
-	return brg_nvme_admin(ctrl, &sqe, page, NVME_IDENTIFY_DATA_SIZE, NULL);
+	int err = brg_nvme_admin(ctrl, &sqe, page, NVME_IDENTIFY_DATA_SIZE, NULL);
+
+	if (err != -EINVAL)
+		return err;
+	return brg_fail(
+		EINVAL,
+		"%s: it has no identify data structure (CNS) %#x, or not with these arguments",
+		brg_errmsg(), what->cns);
 }
 
 int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,

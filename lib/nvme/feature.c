@@ -9,14 +9,12 @@
 
 #define SAVE (UINT32_C(1) << 31)
 
-static int explain(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_feature *feature,
-		   int err)
+static int explain(const struct brg_nvme_feature *feature, int err)
 {
 	if (err != -EINVAL)
 		return err;
-	return brg_fail(EINVAL,
-			"%s: the controller has no feature %#x, or not with these arguments: %s",
-			ctrl->bdf, feature->fid, brg_errmsg());
+	return brg_fail(EINVAL, "%s: it has no feature %#x, or not with these arguments",
+			brg_errmsg(), feature->fid);
 }
 
 static int run(struct brg_nvme_ctrl *ctrl, enum nvme_admin_opcode opcode, uint32_t cdw10,
@@ -37,7 +35,7 @@ static int run(struct brg_nvme_ctrl *ctrl, enum nvme_admin_opcode opcode, uint32
 					     ctrl->id.oncs);
 	err = brg_nvme_admin(ctrl, &sqe, feature->data, feature->len, &cqe);
 	if (err)
-		return explain(ctrl, feature, err);
+		return explain(feature, err);
 	if (value)
 		*value = cqe.dw0;
 	return 0;
@@ -47,7 +45,12 @@ int brg_nvme_feature_get(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_featu
 			 uint32_t *value)
 {
 	uint32_t cdw10 = (feature->select & 7u) << 8 | feature->fid;
+	size_t bytes = brg_nvme_feature_bytes(feature->fid);
 
+	/* The controller would write it to address 0, or behind the buffer. */
+	if (feature->select != NVME_GET_FEATURES_SEL_SUPPORTED && feature->len < bytes)
+		return brg_fail(EINVAL, "feature %#x has %zu bytes of data; there is room for %zu",
+				feature->fid, bytes, feature->len);
 	return run(ctrl, nvme_admin_get_features, cdw10, feature, value);
 }
 

@@ -32,14 +32,12 @@ static int read_piece(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_log *log
 }
 
 /* A controller without a log page says Invalid Log Page, or just Invalid Field. */
-static int explain(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_log *log, int err)
+static int explain(const struct brg_nvme_log *log, int err)
 {
 	if (err != -EINVAL)
 		return err;
-	return brg_fail(EINVAL,
-			"%s: the controller has no log page %#x, or not with these "
-			"arguments: %s",
-			ctrl->bdf, log->lid, brg_errmsg());
+	return brg_fail(EINVAL, "%s: it has no log page %#x, or not with these arguments",
+			brg_errmsg(), log->lid);
 }
 
 int brg_nvme_log_read(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_log *log, void *data,
@@ -63,7 +61,7 @@ int brg_nvme_log_read(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_log *log
 		err = read_piece(ctrl, log, log->offset + done, (uint8_t *)data + done, piece,
 				 log->retain || done + piece < len);
 	}
-	return explain(ctrl, log, err);
+	return explain(log, err);
 }
 
 size_t brg_nvme_log_bytes(const struct brg_nvme_ctrl *ctrl, uint8_t lid)

@@ -13,7 +13,16 @@ static const char *barrage;
 
 /* The first two ask for no device. */
 #define WITHOUT_DEVICE 2
-static const char *const names[] = {"list", "kernel", "show", "bind", "unbind", "identify"};
+static const char *const names[] = {"list",   "kernel",	  "show",  "bind",
+				    "unbind", "identify", "health"};
+
+/* Those that want a word before the device. */
+static const struct {
+	const char *name, *word, *question;
+} two_words[] = {
+	{"log", "smart", "which log page? error, smart, fw"},
+	{"feature", "list", "what to do? get, set or list"},
+};
 
 static void mistake(int status, const char *words)
 {
@@ -24,7 +33,7 @@ static void mistake(int status, const char *words)
 
 static void no_command(void **state)
 {
-	mistake(run(barrage, NULL), "list show bind unbind identify kernel");
+	mistake(run(barrage, NULL), "list show bind unbind identify health log");
 	mistake(run(barrage, "frobnicate", NULL), "no command \"frobnicate\"");
 }
 
@@ -38,6 +47,15 @@ static void every_command_has_help_with_an_example(void **state)
 		assert_printed(names[i]);
 		assert_int_equal(run(barrage, names[i], "--help", NULL), 0);
 		snprintf(example, sizeof(example), "\n  barrage %s", names[i]);
+		assert_printed(example);
+		assert_printed("--json");
+	}
+	for (size_t i = 0; i < sizeof(two_words) / sizeof(two_words[0]); i++) {
+		char example[64];
+
+		assert_int_equal(run(barrage, two_words[i].name, "--help", NULL), 0);
+		snprintf(example, sizeof(example), "\n  barrage %s %s", two_words[i].name,
+			 two_words[i].word);
 		assert_printed(example);
 		assert_printed("--json");
 	}
@@ -74,6 +92,15 @@ static void missing_and_extra_arguments(void **state)
 			"\"another\" is one argument too many");
 		mistake(run(barrage, names[i], "--frobnicate", NULL), "unrecognized option");
 	}
+	for (size_t i = 0; i < sizeof(two_words) / sizeof(two_words[0]); i++) {
+		mistake(run(barrage, two_words[i].name, NULL), two_words[i].question);
+		mistake(run(barrage, two_words[i].name, two_words[i].word, NULL), "which device?");
+		mistake(run(barrage, two_words[i].name, two_words[i].word, NOT_THERE, "x", NULL),
+			"\"x\" is one argument too many");
+		assert_int_equal(
+			run(barrage, two_words[i].name, two_words[i].word, NOT_THERE, NULL), 1);
+		assert_printed("barrage: there is no PCI function " NOT_THERE);
+	}
 	mistake(run(barrage, "list", NOT_THERE, NULL), "one argument too many");
 	mistake(run(barrage, "kernel", NOT_THERE, NULL), "one argument too many");
 	mistake(run(barrage, "bind", "--kernel", "-d", "x", NOT_THERE, NULL), "exclude each other");
@@ -89,6 +116,31 @@ static void bad_classes(void **state)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		mistake(run(barrage, "list", "--class", bad[i], NULL), "2, 4 or 6 hex digits");
+}
+
+/* What is wrong is said before any device is touched. */
+static void bad_values(void **state)
+{
+	mistake(run(barrage, "log", "frobnicate", NOT_THERE, NULL), "no log page \"frobnicate\"");
+	mistake(run(barrage, "log", "0x100", NOT_THERE, NULL), "from 0 to 255");
+	mistake(run(barrage, "log", "0xca", NOT_THERE, NULL), "--log-len");
+	mistake(run(barrage, "log", "smart", "--log-len", "4X", NOT_THERE, NULL),
+		"--log-len 4X: it takes bytes");
+	mistake(run(barrage, "log", "smart", "--log-len", "99999T", NOT_THERE, NULL),
+		"it takes bytes");
+	mistake(run(barrage, "log", "error", "-e", "0", NOT_THERE, NULL), "--log-entries 0");
+	mistake(run(barrage, "log", "smart", "-n", "-1", NOT_THERE, NULL), "--namespace-id -1");
+	mistake(run(barrage, "log", "telemetry", "-d", "4", NOT_THERE, NULL), "from 1 to 3");
+	mistake(run(barrage, "feature", "frobnicate", NOT_THERE, NULL), "get, set or list");
+	mistake(run(barrage, "feature", "get", NOT_THERE, NULL), "--feature-id");
+	mistake(run(barrage, "feature", "get", "-f", "x", NOT_THERE, NULL),
+		"--feature-id x: it takes arbitration, power-mgmt");
+	mistake(run(barrage, "feature", "get", "-f", "0x100", NOT_THERE, NULL), "up to 0xff");
+	mistake(run(barrage, "feature", "set", "-f", "4", NOT_THERE, NULL), "--value or --data");
+	mistake(run(barrage, "feature", "get", "-f", "4", "-s", "x", NOT_THERE, NULL),
+		"current, default, saved or supported");
+	mistake(run(barrage, "identify", "--cns", "x", NOT_THERE, NULL), "lists the structures");
+	mistake(run(barrage, "identify", "--cns", "256", NOT_THERE, NULL), "from 0 to 255");
 }
 
 static void devices_that_are_not_there(void **state)
@@ -167,6 +219,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(version),
 		cmocka_unit_test(missing_and_extra_arguments),
 		cmocka_unit_test(bad_classes),
+		cmocka_unit_test(bad_values),
 		cmocka_unit_test(devices_that_are_not_there),
 		cmocka_unit_test(list_is_valid_json),
 		cmocka_unit_test(empty_list),

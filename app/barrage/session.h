@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BARRAGE_SESSION_H
+#define BARRAGE_SESSION_H
+
+/* What the NVMe commands have in common: a controller brought up for one piece of work. */
+
+#include <stdbool.h>
+
+#include "brg_nvme.h"
+
+/** The work: 0, a negative errno whose sentence is then printed, or 1: failed, and it said why. */
+typedef int (*session_work)(struct brg_nvme_ctrl *ctrl, void *arg);
+
+/** Open a device, bring its controller up, do the work, shut it down. @return the exit status. */
+int session_run(const char *bdf, session_work work, void *arg);
+
+/** The same with memory for data, and queue pairs. @param memory_mib  of EAL's memory. */
+int session_run_with(const char *bdf, unsigned int memory_mib, session_work work, void *arg);
+
+/**
+ * Ask before data is destroyed: @p what is "format namespace 1 of 0000:00:04.0". Without a
+ * terminal and without --yes the program ends with a sentence that says so.
+ * @return whether to go on.
+ */
+bool session_confirm(bool yes, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** Show progress on a terminal: "sanitize: 12 %". @p done over @p all; all of it ends the line. */
+void session_progress(const char *what, uint64_t done, uint64_t all);
+
+#endif

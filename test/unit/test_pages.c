@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pages as text and as JSON, and the findings that barrage health makes of them. The SMART page is
+ * what a device said, with the values that QEMU's would not show filled in.
+ */
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fields.h"
+#include "health.h"
+#include "pages.h"
+
+static char *printed;
+
+static const char *print(page_print fn, const void *page, size_t len)
+{
+	const struct page_of p = {"0000:00:04.0", page, len};
+	size_t size;
+	FILE *out;
+
+	free(printed);
+	out = open_memstream(&printed, &size);
+	fn(out, &p);
+	fclose(out);
+	return printed;
+}
+
+static json_t *json_of(page_json fn, const void *page, size_t len)
+{
+	const struct page_of p = {"0000:00:04.0", page, len};
+
+	return fn(&p);
+}
+
+#define assert_says(text, words)                                          \
+	do {                                                              \
+		const char *said = (text);                                \
+		if (!strstr(said, (words)))                               \
+			fail_msg("\"%s\" is not in:\n%s", (words), said); \
+	} while (0)
+
+static json_int_t number(const json_t *json, const char *key)
+{
+	assert_true(json_is_integer(json_object_get(json, key)));
+	return json_integer_value(json_object_get(json, key));
+}
+
+static const char *text(const json_t *json, const char *key)
+{
+	assert_true(json_is_string(json_object_get(json, key)));
+	return json_string_value(json_object_get(json, key));
+}
+
+static void big_numbers(void **state)
+{
+	static const uint8_t most[16] = {255, 255, 255, 255, 255, 255, 255, 255,
+					 255, 255, 255, 255, 255, 255, 255, 255};
+	static const uint8_t bit64[16] = {[8] = 1};
+	static const uint8_t zero[16];
+	char digits[40];
+
+	assert_string_equal(field_big(digits, zero), "0");
+	assert_string_equal(field_big(digits, bit64), "18446744073709551616");
+	assert_string_equal(field_big(digits, most), "340282366920938463463374607431768211455");
+	assert_int_equal(field_number("\x01\x02\x03", 3), 0x030201);
+}
+
+static struct nvme_smart_log smart(void)
+{
+	return (struct nvme_smart_log){
+		.temperature = {0x43, 0x01}, /* 323 K */
+		.avail_spare = 100,
+		.spare_thresh = 10,
+		.percent_used = 3,
+		.data_units_read = {0xd2, 0x04}, /* 1,234 */
+		.host_reads = {[8] = 1},
+		.power_on_hours = {0x64},
+		.warning_temp_time = 7,
+		.temp_sensor = {[1] = 330},
+	};
+}
+
+static void smart_log(void **state)
+{
+	struct nvme_smart_log log = smart();
+	json_t *json = json_of(smart_log_json, &log, sizeof(log));
+
+	assert_int_equal(number(json, "temperature"), 323);
+	assert_int_equal(number(json, "avail_spare"), 100);
+	assert_int_equal(number(json, "spare_thresh"), 10);
+	assert_string_equal(text(json, "data_units_read"), "1234");
+	assert_string_equal(text(json, "host_read_commands"), "18446744073709551616");
+	assert_int_equal(number(json, "warning_temp_time"), 7);
+	assert_int_equal(number(json, "temperature_sensor_2"), 330);
+	assert_null(json_object_get(json, "temperature_sensor_1"));
+	json_decref(json);
+
+	print(smart_log_print, &log, sizeof(log));
+	assert_says(printed, "\ntemperature                            : 50 °C (323 K)\n");
+	assert_says(printed, "\ndata_units_read                        : 1234 (631.81 MB)\n");
+	assert_says(printed, "\npower_on_hours                         : 100 h\n");
+	assert_says(printed, "\ntemperature_sensor_2                   : 57 °C (330 K)\n");
+}
+
+static void error_log(void **state)
+{
+	static struct nvme_error_log_page log[4];
+	json_t *json, *array;
+
+	assert_string_equal(print(error_log_print, log, sizeof(log)), "no errors in the log\n");
+	log[0] = (struct nvme_error_log_page){
+		.error_count = 17,
+		.sqid = 2,
+		.cmdid = 0x30,
+		.status_field = 0x281 << 1 | 1,
+		.parm_error_location = 0xffff,
+		.lba = 4711,
+		.nsid = 1,
+	};
+	json = json_of(error_log_json, log, sizeof(log));
+	array = json_object_get(json, "errors");
+	assert_int_equal(json_array_size(array), 4);
+	assert_int_equal(number(json_array_get(array, 0), "error_count"), 17);
+	assert_int_equal(number(json_array_get(array, 0), "status_field"), 0x281);
+	assert_int_equal(number(json_array_get(array, 0), "phase_tag"), 1);
+	assert_int_equal(number(json_array_get(array, 0), "lba"), 4711);
+	assert_int_equal(number(json_array_get(array, 0), "trtype_spec_info"), 0);
+	json_decref(json);
+	print(error_log_print, log, sizeof(log));
+	assert_says(printed, "4711");
+	assert_says(printed, "Unrecovered Read Error");
+	assert_null(strstr(printed, "\n           0"));
+}
+
+static void firmware_log(void **state)
+{
+	static const struct nvme_firmware_slot log = {
+		.afi = 0x21,
+		.frs = {"1.0     ", "2.0\x01    "},
+	};
+	json_t *json = json_of(fw_log_json, &log, sizeof(log));
+	const json_t *slots = json_object_get(json, "0000:00:04.0");
+
+	assert_int_equal(number(slots, "Active Firmware Slot (afi)"), 0x21);
+	assert_string_equal(text(slots, "Firmware Rev Slot 1"), "2314885530819505713 (1.0.....)");
+	assert_null(json_object_get(slots, "Firmware Rev Slot 3"));
+	json_decref(json);
+	print(fw_log_print, &log, sizeof(log));
+	assert_says(printed, "frs1 : 0x2020202020302e31 (1.0.....), running\n");
+	assert_says(printed, "(2.0.....), after the next reset\n");
+}
+
+static void changed_namespaces(void **state)
+{
+	static struct nvme_ns_list log;
+	json_t *json;
+
+	assert_says(print(changed_ns_print, &log, sizeof(log)), "no namespace has changed");
+	for (unsigned int i = 0; i < NVME_ID_NS_LIST_MAX; i++)
+		log.ns[i] = i + 1;
+	json = json_of(changed_ns_json, &log, sizeof(log));
+	assert_int_equal(json_object_size(json_object_get(json, "0000:00:04.0")), 1024);
+	json_decref(json);
+	assert_says(print(changed_ns_print, &log, sizeof(log)), "[1023]:0x400\n");
+	log.ns[0] = NVME_NSID_ALL;
+	log.ns[1] = 0;
+	assert_says(print(changed_ns_print, &log, sizeof(log)), "more than 1024 namespaces");
+	json = json_of(changed_ns_json, &log, sizeof(log));
+	assert_int_equal(json_object_size(json_object_get(json, "0000:00:04.0")), 1);
+	json_decref(json);
+}
+
+static void effects(void **state)
+{
+	static struct nvme_cmd_effects_log log;
+	json_t *json;
+	const json_t *admin;
+
+	log.acs[nvme_admin_format_nvm] = NVME_CMD_EFFECTS_CSUPP | NVME_CMD_EFFECTS_LBCC;
+	log.acs[0xc0] = NVME_CMD_EFFECTS_CSUPP;
+	log.iocs[nvme_cmd_read] = NVME_CMD_EFFECTS_CSUPP;
+	json = json_of(effects_log_json, &log, sizeof(log));
+	admin = json_object_get(json_array_get(json, 0), "admin_cmd_set");
+	assert_int_equal(json_object_size(admin), 2);
+	assert_int_equal(number(admin, "ACS_128 (Format NVM)"), 3);
+	assert_int_equal(number(admin, "ACS_192 (Unknown)"), 1);
+	assert_int_equal(json_object_size(json_object_get(json_array_get(json, 0), "io_cmd_set")),
+			 1);
+	json_decref(json);
+	print(effects_log_print, &log, sizeof(log));
+	assert_says(printed, "admin    0x80  Format NVM      0x3  yes");
+}
+
+static void self_tests(void **state)
+{
+	static struct nvme_self_test_log log;
+	const json_t *report;
+	json_t *json;
+
+	assert_says(print(self_test_log_print, &log, sizeof(log)), "no self-test has been run");
+	log.current_operation = NVME_ST_CURR_OP_EXTENDED;
+	log.completion = 42;
+	log.result[0] = (struct nvme_st_result){
+		.dsts = NVME_ST_CODE_SHORT << NVME_ST_CODE_SHIFT | NVME_ST_RESULT_KNOWN_SEG_FAIL,
+		.seg = 3,
+		.vdi = NVME_ST_VALID_DIAG_INFO_FLBA,
+		.poh = 99,
+		.flba = 4711,
+	};
+	log.result[1].dsts = NVME_ST_RESULT_NOT_USED;
+	json = json_of(self_test_log_json, &log, sizeof(log));
+	assert_int_equal(number(json, "Current Device Self-Test Operation"), 2);
+	assert_int_equal(number(json, "Current Device Self-Test Completion"), 42);
+	report = json_array_get(json_object_get(json, "List of Valid Reports"), 0);
+	assert_int_equal(number(report, "Self test result"), 7);
+	assert_int_equal(number(report, "Segment number"), 3);
+	assert_int_equal(number(report, "Failing LBA"), 4711);
+	assert_null(json_object_get(report, "Namespace Identifier"));
+	report = json_array_get(json_object_get(json, "List of Valid Reports"), 1);
+	assert_int_equal(json_object_size(report), 1);
+	json_decref(json);
+	print(self_test_log_print, &log, sizeof(log));
+	assert_says(printed, "running: extended, 42 %");
+	assert_says(printed, "short  failed");
+	assert_says(printed, "4711");
+}
+
+static void sanitize(void **state)
+{
+	static const struct nvme_sanitize_log_page log = {
+		.sprog = 0x8000,
+		.sstat = 2 << 3 | NVME_SANITIZE_SSTAT_STATUS_IN_PROGESS,
+		.etbe = 10,
+	};
+	json_t *json = json_of(sanitize_log_json, &log, sizeof(log));
+	const json_t *page = json_object_get(json, "0000:00:04.0");
+
+	assert_int_equal(number(page, "sprog"), 0x8000);
+	assert_int_equal(number(json_object_get(page, "sstat"), "no_cmplted_passes"), 2);
+	assert_int_equal(number(page, "time_block_erase"), 10);
+	json_decref(json);
+	print(sanitize_log_print, &log, sizeof(log));
+	assert_says(printed, "(50.0 %)");
+	assert_says(printed, "sanitize in progress, 2 passes");
+}
+
+/* What a controller says of its lists may be more than a page has room for. */
+static void lists_are_not_trusted(void **state)
+{
+	static const struct nvme_ctrl_list ctrls = {.num = 65535, .identifier = {7, 8}};
+	static const struct nvme_secondary_ctrl_list secondary = {.num = 255};
+	static const uint8_t descs[4096] = {[0] = NVME_NIDT_UUID, [1] = 16, [20] = 9, [21] = 250};
+	static uint8_t ends_late[8] = {NVME_NIDT_NGUID, 16};
+	static struct nvme_id_ns ns = {.nlbaf = 255, .nulbaf = 255, .flbas = 0xff};
+	static struct nvme_id_ctrl ctrl = {.npss = 255, .sn = "\xff\x01 a"};
+	json_t *json = json_of(ctrl_list_json, &ctrls, sizeof(ctrls));
+
+	assert_int_equal(json_array_size(json_object_get(json, "ctrl_list")),
+			 NVME_ID_CTRL_LIST_MAX);
+	json_decref(json);
+	json = json_of(secondary_ctrls_json, &secondary, sizeof(secondary));
+	assert_int_equal(json_array_size(json_object_get(json, "secondary-controllers")), 127);
+	json_decref(json);
+	json = json_of(ns_descs_json, descs, sizeof(descs));
+	assert_int_equal(json_array_size(json_object_get(json, "ns-descs")), 2);
+	json_decref(json);
+	json = json_of(ns_descs_json, ends_late, sizeof(ends_late));
+	assert_int_equal(json_array_size(json_object_get(json, "ns-descs")), 0);
+	json_decref(json);
+	json = json_of(id_ns_json, &ns, sizeof(ns));
+	assert_int_equal(json_array_size(json_object_get(json, "lbafs")), 64);
+	json_decref(json);
+	assert_says(print(id_ns_print, &ns, sizeof(ns)), "\n  63 ");
+	json = json_of(id_ctrl_json, &ctrl, sizeof(ctrl));
+	assert_int_equal(json_array_size(json_object_get(json, "psds")), 32);
+	assert_string_equal(text(json, "sn"), "?? a");
+	json_decref(json);
+	assert_says(print(id_ctrl_print, &ctrl, sizeof(ctrl)), "\n31 ");
+}
+
+static const char *finding(const struct health *h, const char *what)
+{
+	for (size_t i = 0; i < h->nfindings; i++)
+		if (!strcmp(h->findings[i].what, what))
+			return h->findings[i].text;
+	return "nothing";
+}
+
+static void a_healthy_device(void **state)
+{
+	const struct nvme_id_ctrl id = {.wctemp = 343, .cctemp = 353};
+	const struct nvme_self_test_log tests = {.result[0].dsts = NVME_ST_CODE_SHORT
+								   << NVME_ST_CODE_SHIFT};
+	struct nvme_error_log_page errors[2] = {
+		{.error_count = 5, .status_field = NVME_SC_INVALID_FIELD << 1}};
+	struct nvme_smart_log log = smart();
+	struct health h = {0};
+
+	health_smart(&h, &id, &log);
+	health_errors(&h, errors, 2);
+	health_self_test(&h, &tests);
+	assert_int_equal(h.worst, HEALTH_OK);
+	assert_string_equal(health_summary(&h), "well");
+	assert_string_equal(finding(&h, "temperature"), "50 °C, may be up to 69 °C");
+	assert_string_equal(finding(&h, "self-test"), "the last one passed");
+	assert_says(finding(&h, "error log"), "1 entries, none about media");
+	for (size_t i = 0; i < h.nfindings; i++)
+		assert_null(h.findings[i].advice);
+}
+
+/* Each of these alone is enough. */
+static void what_makes_a_device_ill(void **state)
+{
+	const struct nvme_id_ctrl id = {.wctemp = 343, .cctemp = 353};
+	const struct {
+		struct nvme_smart_log log;
+		enum health_state worst;
+		const char *what;
+	} cases[] = {
+		{{.critical_warning = NVME_SMART_CRIT_DEGRADED}, HEALTH_ACT, "critical warning"},
+		{{.critical_warning = 0x80}, HEALTH_ACT, "critical warning"},
+		{{.temperature = {353 & 0xff, 353 >> 8}}, HEALTH_ACT, "temperature"},
+		{{.temperature = {343 & 0xff, 343 >> 8}}, HEALTH_WATCH, "temperature"},
+		{{.avail_spare = 9, .spare_thresh = 10}, HEALTH_ACT, "spare"},
+		{{.percent_used = 80}, HEALTH_WATCH, "wear"},
+		{{.percent_used = 100}, HEALTH_ACT, "wear"},
+		{{.media_errors = {1}}, HEALTH_ACT, "media errors"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct health h = {0};
+
+		health_smart(&h, &id, &cases[i].log);
+		assert_int_equal(h.worst, cases[i].worst);
+		for (size_t f = 0; f < h.nfindings; f++) {
+			bool ill = h.findings[f].state != HEALTH_OK;
+
+			assert_int_equal(ill, !strcmp(h.findings[f].what, cases[i].what));
+			assert_int_equal(ill, h.findings[f].advice != NULL);
+		}
+	}
+}
+
+static void logs_make_a_device_ill(void **state)
+{
+	const struct nvme_self_test_log tests = {.result[0].dsts = NVME_ST_CODE_SHORT
+									   << NVME_ST_CODE_SHIFT |
+								   NVME_ST_RESULT_FATAL_ERR};
+	struct nvme_error_log_page errors[2] = {
+		{.error_count = 6, .status_field = NVME_SC_INVALID_FIELD << 1},
+		{.error_count = 5, .status_field = 0x281 << 1, .lba = 4711, .nsid = 2},
+	};
+	const struct brg_nvme_event event = {.type = NVME_AER_SMART, .info = 2, .lid = 2};
+	struct health h = {0};
+
+	health_errors(&h, errors, 2);
+	assert_int_equal(h.worst, HEALTH_WATCH);
+	assert_string_equal(finding(&h, "error log"),
+			    "Unrecovered Read Error, namespace 2, block 4711");
+	health_self_test(&h, &tests);
+	assert_int_equal(h.worst, HEALTH_ACT);
+	health_event(&h, &event);
+	assert_says(finding(&h, "event"), "spare below its threshold (log page 0x2)");
+	for (unsigned int i = 0; i < 100; i++) /* a storm of them */
+		health_event(&h, &event);
+	assert_int_equal(h.nfindings, MOST_FINDINGS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(big_numbers),
+		cmocka_unit_test(smart_log),
+		cmocka_unit_test(error_log),
+		cmocka_unit_test(firmware_log),
+		cmocka_unit_test(changed_namespaces),
+		cmocka_unit_test(effects),
+		cmocka_unit_test(self_tests),
+		cmocka_unit_test(sanitize),
+		cmocka_unit_test(lists_are_not_trusted),
+		cmocka_unit_test(a_healthy_device),
+		cmocka_unit_test(what_makes_a_device_ill),
+		cmocka_unit_test(logs_make_a_device_ill),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	free(printed);
+	return failed;
+}
