@@ -22,6 +22,7 @@ struct exec_options {
 	const char *handler, *kernel, *modules;
 	int fail_after;
 	struct vm_config vm;
+	struct steps *steps;
 	bool shell, keep_driver;
 	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1], *devices[VM_SLOTS];
 	char **argv;
@@ -47,6 +48,7 @@ enum {
 	OPT_COUNTING,
 	OPT_ONE_THREAD,
 	OPT_FAIL_AFTER,
+	OPT_STEPS,
 };
 
 static const struct argp_option options[] = {
@@ -69,6 +71,9 @@ static const struct argp_option options[] = {
 	{"device", OPT_DEVICE, "DEVICE", 0,
 	 "another PCI function on vfio-pci: a QEMU device, as edu or e1000e, or ivshmem:SIZE for a "
 	 "BAR 2 of that size; the addresses are in BARRAGE_DEVICES",
+	 0},
+	{"steps", OPT_STEPS, "FILE", 0,
+	 "what to do to the controller meanwhile, as 'when \"reading\" unplug' (barrage-lab(1))",
 	 0},
 	{"counting", OPT_COUNTING, NULL, 0,
 	 "one CPU, whose TSC counts instructions, the same on every boot", 0},
@@ -146,6 +151,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DEVICE:
 		append("--device", o->devices, VM_SLOTS - 1, arg);
+		break;
+	case OPT_STEPS:
+		steps_free(o->steps);
+		o->steps = steps_load(arg);
+		if (!o->steps)
+			exit(CLI_USAGE);
+		o->vm.steps = o->steps;
 		break;
 	case OPT_COUNTING:
 		o->vm.counting = true;
@@ -305,5 +317,6 @@ int cmd_exec(int argc, char **argv)
 			status = exit_status(&outcome);
 	}
 	guest_free(&guest);
+	steps_free(o.steps);
 	return status;
 }

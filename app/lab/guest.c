@@ -161,13 +161,15 @@ static void add_settings(const struct guest_job *job, const struct vm_config *co
 			 struct script *s)
 {
 	char *pages = format("%u", config->memory_mib / 4 / 2);
+	char *address = format("BARRAGE_BDF=%s", vm_nvme_bdf(config));
 
 	say(s, JOB_HUGEPAGES, pages);
 	free(pages);
 	say(s, JOB_MARK, config->mark);
 	if (!job->keep_driver)
-		say(s, JOB_VFIO, VM_NVME_BDF);
-	say(s, JOB_ENV, "BARRAGE_BDF=" VM_NVME_BDF);
+		say(s, JOB_VFIO, vm_nvme_bdf(config));
+	say(s, JOB_ENV, address);
+	free(address);
 	say(s, JOB_ENV, "BARRAGE_RECORDS=" RECORDS_PATH);
 	add_devices(config, s);
 	for (char *const *e = job->env; e && *e; e++)

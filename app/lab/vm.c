@@ -33,6 +33,7 @@ enum channel {
 	STDERR,
 	STDIN,
 	QEMU_STDERR,
+	QMP,
 	CHANNELS
 };
 
@@ -64,6 +65,7 @@ struct vm {
 	int in;				 /* the user's stdin, -1 once it has ended */
 	char pending[4096];		 /* read from it, not taken by QEMU yet */
 	size_t npending;
+	struct stepper stepper;
 };
 
 static double now(void)
@@ -152,25 +154,47 @@ static void add_kernel(struct args *args, const struct vm_config *c)
 		   c->verbose ? "" : "quiet", c->counting ? " nokaslr norandmaps" : "");
 }
 
+/* A comma in a QEMU option is written twice. */
+static char *with_commas(const char *path)
+{
+	char *doubled = format("%s", "");
+
+	for (const char *p = path; *p; p++) {
+		char *longer = format("%s%c%s", doubled, *p, *p == ',' ? "," : "");
+
+		free(doubled);
+		doubled = longer;
+	}
+	return doubled;
+}
+
+/* A -blockdev stays when the controller is unplugged; a -drive would go with it. */
 static void add_disk(struct args *args, const struct vm *vm)
 {
-	/* A comma in a QEMU option is written twice. */
-	if (vm->disk >= 0) {
-		add_option(args, "-drive", "file=/proc/self/fd/%d,if=none,id=disk,format=raw",
-			   vm->disk);
-	} else {
-		char *path = format("%s", "");
+	char *path = vm->disk >= 0 ? format("/proc/self/fd/%d", vm->disk)
+				   : with_commas(vm->config->disk);
 
-		for (const char *p = vm->config->disk; *p; p++) {
-			char *longer = format("%s%c%s", path, *p, *p == ',' ? "," : "");
+	add_option(args, "-blockdev",
+		   "driver=raw,node-name=" STEPS_DISK ",file.driver=file,file.filename=%s", path);
+	free(path);
+}
 
-			free(path);
-			path = longer;
-		}
-		add_option(args, "-drive", "file=%s,if=none,id=disk,format=raw", path);
-		free(path);
+static void add_controller(struct args *args, const struct vm_config *c)
+{
+	const char *where = ",addr=0x4";
+
+	if (c->steps) {
+		where = ",bus=" STEPS_SLOT;
+		add_option(args, "-device",
+			   "pcie-root-port,id=" STEPS_SLOT ",chassis=1,slot=1,addr=0x4");
 	}
-	add_option(args, "-device", "nvme,serial=barrage,drive=disk,addr=0x4");
+	add_option(args, "-device",
+		   "nvme,id=" STEPS_CONTROLLER ",serial=barrage,drive=" STEPS_DISK "%s", where);
+}
+
+const char *vm_nvme_bdf(const struct vm_config *c)
+{
+	return c->steps ? VM_SLOT_BDF : VM_NVME_BDF;
 }
 
 static void add_devices(struct args *args, const struct vm_config *c)
@@ -193,6 +217,10 @@ static void add_channels(struct args *args, const struct vm *vm)
 {
 	add_option(args, "-chardev", "socket,id=console,fd=%d", vm->theirs[CONSOLE]);
 	add_option(args, "-serial", "chardev:console");
+	if (vm->config->steps) {
+		add_option(args, "-chardev", "socket,id=qmp,fd=%d", vm->theirs[QMP]);
+		add_option(args, "-mon", "chardev=qmp,mode=control");
+	}
 	/* A write is dealt with before the guest goes on, not when QEMU's main loop gets to it. */
 	add_option(args, "-device", "virtio-serial-pci,addr=0x3,ioeventfd=off");
 	for (int c = 0; c < CHANNELS; c++) {
@@ -250,6 +278,7 @@ static void start(struct vm *vm)
 	add_machine(&args, vm->config);
 	add_kernel(&args, vm->config);
 	add_disk(&args, vm);
+	add_controller(&args, vm->config);
 	add_devices(&args, vm->config);
 	add_channels(&args, vm);
 
@@ -278,6 +307,7 @@ static void hear(struct vm *vm, const char *line)
 	int number;
 
 	if (!strcmp(line, SAY_READY)) {
+		stepper_start(&vm->stepper, now());
 		if (vm->streams->ready)
 			vm->streams->ready(vm->streams->arg);
 		return;
@@ -347,8 +377,12 @@ static void expect_endings(struct vm *vm)
 
 static void deliver(struct vm *vm, enum channel channel, const char *data, size_t size)
 {
+	if (channel == STDOUT || channel == STDERR)
+		stepper_hear(&vm->stepper, data, size);
 	if (vm->endings[channel].mark)
 		ending_feed(&vm->endings[channel], data, size);
+	else if (channel == QMP)
+		stepper_answer(&vm->stepper, data, size, now());
 	else if (channel == CONTROL)
 		feed_lines(vm, &vm->control, data, size, hear);
 	else
@@ -429,6 +463,8 @@ static bool channels_open(const struct vm *vm)
 /* Wait for whatever comes next, a second at most. */
 static void step(struct vm *vm)
 {
+	double due = stepper_go_on(&vm->stepper, now());
+	int wait_ms = due >= 0 && due < 1 ? (int)(due * 1000) + 1 : 1000;
 	struct pollfd fds[CHANNELS + 1];
 
 	for (int c = 0; c < CHANNELS; c++)
@@ -437,7 +473,7 @@ static void step(struct vm *vm)
 		fds[STDIN].events |= POLLOUT;
 	fds[CHANNELS] = (struct pollfd){.fd = vm->npending ? -1 : vm->in, .events = POLLIN};
 
-	if (poll(fds, CHANNELS + 1, 1000) <= 0)
+	if (poll(fds, CHANNELS + 1, wait_ms) <= 0)
 		return;
 	if (fds[STDIN].revents & POLLOUT)
 		pass_stdin(vm);
@@ -449,6 +485,20 @@ static void step(struct vm *vm)
 		read_stdin(vm);
 }
 
+/* The words for a step that failed, or was not reached by a program that would have passed. */
+static const char *step_trouble(const struct vm *vm, char *text, size_t size)
+{
+	const struct step *left = stepper_left(&vm->stepper);
+
+	if (vm->stepper.error[0])
+		return vm->stepper.error;
+	if (!left || !vm->whole || vm->outcome->end != VM_EXIT || vm->outcome->status)
+		return NULL;
+	snprintf(text, size, "the program ended before %s, line %u of %s", left->name, left->line,
+		 vm->config->steps->path);
+	return text;
+}
+
 static bool over_limit(const struct vm *vm)
 {
 	return now() > vm->deadline || now() > vm->last_word + vm->config->silence_s;
@@ -457,11 +507,16 @@ static bool over_limit(const struct vm *vm)
 static void judge(struct vm *vm, int status)
 {
 	struct vm_outcome *o = vm->outcome;
+	const char *trouble;
+	char text[512];
 
 	if (o->console.bug_at[0]) {
 		o->end = VM_KERNEL_BUG;
 	} else if (o->console.panic[0]) {
 		o->end = VM_PANIC;
+	} else if ((trouble = step_trouble(vm, text, sizeof(text)))) {
+		o->end = VM_STEP;
+		snprintf(o->text, sizeof(o->text), "%s", trouble);
 	} else if (vm->whole) {
 		return; /* as init said */
 	} else if (vm->stopped) {
@@ -494,11 +549,12 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 	}
 	expect_endings(&vm);
 	start(&vm);
+	stepper_open(&vm.stepper, config->steps, vm.ours[QMP]);
 	if (vm.in < 0)
 		end_stdin(&vm);
 	while (channels_open(&vm)) {
 		step(&vm);
-		if (!vm.stopped && over_limit(&vm)) {
+		if (!vm.stopped && (over_limit(&vm) || vm.stepper.error[0])) {
 			vm.stopped = true;
 			kill(vm.pid, SIGKILL);
 		}
@@ -507,6 +563,7 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 	if (vm.disk >= 0)
 		close(vm.disk);
 	judge(&vm, status);
+	stepper_close(&vm.stepper);
 	return 0;
 }
 
@@ -529,6 +586,9 @@ void vm_explain(const struct vm_outcome *o)
 		return;
 	case VM_KERNEL_BUG:
 		warnx("kernel BUG at %s", o->console.bug_at);
+		return;
+	case VM_STEP:
+		warnx("%s", o->text);
 		return;
 	case VM_PANIC:
 		warnx("the guest's kernel died: %s", o->console.panic);

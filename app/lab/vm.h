@@ -11,9 +11,12 @@
 
 #include "console.h"
 #include "ending.h"
+#include "steps.h"
 
-/** The NVMe controller's place in every guest; further devices follow it. */
+/** The NVMe controller's place, in a hot-plug slot where there are steps; more devices follow it.
+ */
 #define VM_NVME_BDF   "0000:00:04.0"
+#define VM_SLOT_BDF   "0000:01:00.0"
 #define VM_FIRST_SLOT 4
 #define VM_SLOTS      24 /* that devices may take, the controller's included */
 
@@ -31,9 +34,10 @@ struct vm_config {
 	unsigned long disk_mib;
 	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, or "ivshmem:64M"
 				 for a BAR of that size; ended by NULL; NULL: none */
-	unsigned int limit_s; /* the guest is stopped after so long, */
-	unsigned int silence_s; /* or when nothing at all has come from it for so long */
-	bool verbose;		/* copy its console to stderr */
+	const struct steps *steps; /* done to it while the program runs; NULL: none */
+	unsigned int limit_s;	   /* the guest is stopped after so long, */
+	unsigned int silence_s;	   /* or when nothing at all has come from it for so long */
+	bool verbose;		   /* copy its console to stderr */
 };
 
 /** What to do with what a guest's program prints. Callbacks may be NULL. */
@@ -54,6 +58,7 @@ enum vm_end {
 	VM_PANIC,      /* the kernel died otherwise: console.panic */
 	VM_HANG,       /* a limit was reached */
 	VM_CRASHED,    /* a signal, status, ended QEMU itself */
+	VM_STEP,       /* a step could not be done, or was left: said in text */
 	VM_LOST,       /* QEMU ended and nobody said why */
 };
 
@@ -63,6 +68,9 @@ struct vm_outcome {
 	char text[4096];
 	struct console console;
 };
+
+/** Where the guest has its NVMe controller. */
+const char *vm_nvme_bdf(const struct vm_config *config);
 
 /**
  * Run a guest to its end.

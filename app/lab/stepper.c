@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Steps on their way. QMP is a line of JSON for each command, answer and event; a command is sent
+ * when the one before has been answered (QEMU's QMP specification, 2.2 to 2.6).
+ */
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "steps.h"
+
+/* The "id" that QMP answers with: of a step's commands its number, of the first command this. */
+#define HELLO (-1)
+
+/* Of what the program prints this much is kept to look for texts in. */
+#define MOST_SAID 65536
+
+static void fail(struct stepper *s, const char *what, const char *why)
+{
+	const struct step *step = stepper_left(s);
+
+	snprintf(s->error, sizeof(s->error), "%s:%u: %s: %s", s->steps->path, step ? step->line : 0,
+		 what, why);
+}
+
+static void send_line(struct stepper *s, const json_t *command)
+{
+	char *text = json_dumps(command, JSON_COMPACT);
+	size_t len = text ? strlen(text) : 0;
+
+	/* The socket takes more than a command has. */
+	if (!text || send(s->fd, text, len, MSG_NOSIGNAL) != (ssize_t)len ||
+	    send(s->fd, "\n", 1, MSG_NOSIGNAL) != 1)
+		fail(s, "QMP", "QEMU takes no commands");
+	free(text);
+}
+
+void stepper_open(struct stepper *s, const struct steps *steps, int fd)
+{
+	json_t *hello;
+
+	*s = (struct stepper){.steps = steps, .fd = fd, .waiting = true};
+	if (!steps)
+		return;
+	hello = json_pack("{s:s, s:i}", "execute", "qmp_capabilities", "id", HELLO);
+	send_line(s, hello);
+	json_decref(hello);
+}
+
+void stepper_close(struct stepper *s)
+{
+	free(s->said);
+	free(s->answer);
+}
+
+const struct step *stepper_left(const struct stepper *s)
+{
+	return s->steps && s->next < s->steps->count ? &s->steps->list[s->next] : NULL;
+}
+
+void stepper_start(struct stepper *s, double now)
+{
+	s->started = true;
+	s->start = s->previous = now;
+}
+
+static void append(char **text, size_t *len, const char *data, size_t size)
+{
+	*text = realloc(*text, *len + size + 1);
+	if (!*text)
+		err(1, "steps");
+	memcpy(*text + *len, data, size);
+	*len += size;
+	(*text)[*len] = '\0';
+}
+
+static void drop(char *text, size_t *len, size_t size)
+{
+	*len -= size;
+	memmove(text, text + size, *len + 1);
+}
+
+void stepper_hear(struct stepper *s, const char *data, size_t size)
+{
+	if (!stepper_left(s))
+		return;
+	append(&s->said, &s->nsaid, data, size);
+	if (s->nsaid > MOST_SAID)
+		drop(s->said, &s->nsaid, s->nsaid - MOST_SAID);
+}
+
+/* Whether it has been said; what was said up to there is for no other step. */
+static bool has_said(struct stepper *s, const char *text)
+{
+	char *found = s->said ? memmem(s->said, s->nsaid, text, strlen(text)) : NULL;
+
+	if (!found)
+		return false;
+	drop(s->said, &s->nsaid, (size_t)(found - s->said) + strlen(text));
+	return true;
+}
+
+static void finish_step(struct stepper *s, double now)
+{
+	s->next++;
+	s->command = 0;
+	s->previous = now;
+}
+
+/* What comes next within a step. */
+static void send_next(struct stepper *s, double now)
+{
+	const struct step *step = stepper_left(s);
+
+	if (s->command < json_array_size(step->commands)) {
+		json_t *command = json_array_get(step->commands, s->command++);
+
+		json_object_set_new(command, "id", json_integer((json_int_t)s->next));
+		send_line(s, command);
+		s->waiting = true;
+	} else if (!step->until_removed) {
+		s->waiting = false;
+		finish_step(s, now);
+	}
+}
+
+static void take(struct stepper *s, const json_t *json, double now)
+{
+	const struct step *step = stepper_left(s);
+	const json_t *error = json_object_get(json, "error"), *id = json_object_get(json, "id");
+	const json_t *data = json_object_get(json, "data");
+	const char *event = json_string_value(json_object_get(json, "event"));
+	const char *device = json_string_value(json_object_get(data, "device"));
+
+	if (error) {
+		fail(s, step ? step->name : "QMP",
+		     json_string_value(json_object_get(error, "desc")));
+	} else if (id && json_integer_value(id) == HELLO) {
+		s->waiting = false;
+	} else if (id && json_integer_value(id) == (json_int_t)s->next) {
+		send_next(s, now);
+	} else if (event && s->command && step->until_removed && device &&
+		   !strcmp(event, "DEVICE_DELETED") && !strcmp(device, STEPS_CONTROLLER)) {
+		s->waiting = false;
+		finish_step(s, now);
+	}
+}
+
+void stepper_answer(struct stepper *s, const char *data, size_t size, double now)
+{
+	char *end;
+
+	append(&s->answer, &s->nanswer, data, size);
+	while ((end = memchr(s->answer, '\n', s->nanswer))) {
+		json_error_t error;
+		json_t *json = json_loadb(s->answer, (size_t)(end - s->answer), 0, &error);
+
+		if (json)
+			take(s, json, now);
+		else
+			fail(s, "QMP", error.text);
+		json_decref(json);
+		drop(s->answer, &s->nanswer, (size_t)(end - s->answer) + 1);
+	}
+}
+
+double stepper_go_on(struct stepper *s, double now)
+{
+	const struct step *step;
+
+	while (s->started && !s->waiting && !s->error[0] && (step = stepper_left(s))) {
+		double due = step->seconds + (step->when == STEP_AT ? s->start : s->previous);
+
+		if (step->when == STEP_WHEN && !has_said(s, step->text))
+			return -1;
+		if (step->when != STEP_WHEN && now < due)
+			return due - now;
+		send_next(s, now);
+	}
+	return -1;
+}
