@@ -170,6 +170,31 @@ static void parts_take_their_share(void **state)
 	for_each_bar(check_part);
 }
 
+/* Registers and memory alike: a mapped BAR reads all-ones while memory decode is off. */
+static void check_guard(struct brg_device *dev, unsigned int index)
+{
+	const struct brg_bar_opts opts = {.lcores = 1};
+	struct brg_bar *bar;
+	uint32_t value;
+
+	assert_works(brg_bar_map(dev, index, &opts, &bar));
+	brg_bar_guard(); /* cmocka has put a handler of its own in place */
+	value = brg_bar_read32(bar, bar->offset);
+	assert_works(brg_device_set_memory_decode(dev, false));
+	assert_int_equal(brg_bar_read32(bar, bar->offset), UINT32_MAX);
+	brg_bar_write32(bar, bar->offset + bar->length - 4, 0);
+	assert_true(brg_bar_lost(bar));
+	assert_works(brg_device_set_memory_decode(dev, true));
+	assert_int_equal(brg_bar_read32(bar, bar->offset), value);
+	assert_false(brg_bar_lost(bar));
+	brg_bar_unmap(bar);
+}
+
+static void every_bar_is_guarded(void **state)
+{
+	for_each_bar(check_guard);
+}
+
 static void where_it_runs_is_restored(void **state)
 {
 	struct brg_bar_opts opts = {.policy = BRG_BAR_TOUCH};
@@ -193,6 +218,7 @@ int main(void)
 		cmocka_unit_test(policies_leave_no_fault),
 		cmocka_unit_test(lazy_leaves_all_faults),
 		cmocka_unit_test(parts_take_their_share),
+		cmocka_unit_test(every_bar_is_guarded),
 		cmocka_unit_test(where_it_runs_is_restored),
 	};
 
