@@ -217,6 +217,54 @@ int brg_device_irq_enable(struct brg_device *dev, unsigned int count, int *fds);
 BRG_API
 void brg_device_irq_disable(struct brg_device *dev);
 
+/* Functions that go and come */
+
+/**
+ * An eventfd that becomes readable when the kernel wants the function back, because it is being
+ * unplugged or somebody unbinds it from vfio-pci. That waits, and the descriptor is signalled again
+ * now and then, until the device is closed: free what uses it, and brg_device_close() it. A
+ * function that is being unplugged still answers until then.
+ *
+ * The descriptor is made at the first call and stays the device's: poll and read it, do not close
+ * it.
+ *
+ * @return the descriptor, or a negative errno.
+ */
+BRG_API
+int brg_device_request_fd(struct brg_device *dev);
+
+struct brg_device_watch;
+
+/** A PCI function has come or gone. */
+struct brg_device_event {
+	bool added; /* else removed */
+	char bdf[20];
+	uint32_t class_code; /* 24 bits */
+};
+
+/**
+ * Listen to the kernel's events (uevents) for PCI functions from now on. Needs no privileges. A
+ * watch is for one thread at a time.
+ */
+BRG_API
+int brg_device_watch_open(struct brg_device_watch **watch);
+
+/** A descriptor that is readable when there may be an event; owned by the watch. */
+BRG_API
+int brg_device_watch_fd(const struct brg_device_watch *watch);
+
+/**
+ * Take the next event. A function that was added has no driver yet, or is being given the one that
+ * the kernel prefers: brg_device_bind() it.
+ * @return 1: there was one, and is in @p event; 0: none now; -ENOBUFS: some have been lost.
+ */
+BRG_API
+int brg_device_watch_next(struct brg_device_watch *watch, struct brg_device_event *event);
+
+/** NULL is allowed. */
+BRG_API
+void brg_device_watch_close(struct brg_device_watch *watch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,6 +22,7 @@ struct brg_device {
 	unsigned int irq_max;
 	unsigned int irq_enabled;
 	int *irq_fds;
+	int request_fd; /* -1: not asked for */
 };
 
 /* group.c: a group and its container are shared by all functions of it that are open. */

@@ -63,6 +63,7 @@ int brg_device_open(const char *bdf, struct brg_device **dev)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return brg_fail(ENOMEM, "no memory for a device");
+	d->request_fd = -1;
 	rc = brg_device_info_get(bdf, &d->info);
 	if (!rc)
 		rc = check_openable(&d->info);
@@ -101,6 +102,8 @@ void brg_device_close(struct brg_device *dev)
 	free(dev->irq_fds);
 	brg_device_free_regions(dev);
 	close(dev->fd);
+	if (dev->request_fd >= 0)
+		close(dev->request_fd);
 	brg_group_leave(dev);
 	free(dev);
 }
