@@ -18,7 +18,7 @@ struct value {
 };
 
 struct backend {
-	const char *identity, *has_table, *begin;
+	const char *identity, *has_table, *begin, *compact;
 	void (*close)(struct db *db);
 	int (*exec)(struct db *db, const char *sql);
 	struct rows *(*query)(struct db *db, const char *sql, const struct value *values, size_t n);

@@ -96,6 +96,9 @@ struct work {
 	struct comparison *comparison;
 	struct pick old, new; /* old without a name: the results before the new ones */
 	struct pile before, after;
+	struct triage *judged; /* changes that are known or wanted; texts allocated */
+	size_t njudged, judged_room;
+	const struct triage *excuse; /* of this series, between old and new */
 	struct store *store;
 	size_t room; /* for rows */
 };
@@ -171,6 +174,9 @@ static void add_row(struct work *w, const struct series *s)
 	row->difference = stats_compare((struct stats_sample){row->before, row->nbefore},
 					(struct stats_sample){row->after, row->nafter}, metric);
 	row->within_noise = !s->exact && within_noise(before, &row->difference);
+	if (w->excuse)
+		row->triage = format("%s%s%s", w->excuse->verdict, w->excuse->note[0] ? ": " : "",
+				     w->excuse->note);
 }
 
 /* All results of a series have gone by. */
@@ -190,14 +196,35 @@ static void end_series(struct work *w, const struct series *s)
 	}
 	pile_clear(&w->before);
 	pile_clear(&w->after);
+	w->excuse = NULL;
 }
 
+static const struct triage *find_judged(const struct work *w, int64_t result)
+{
+	for (size_t i = 0; i < w->njudged; i++)
+		if (w->judged[i].result == result)
+			return &w->judged[i];
+	return NULL;
+}
+
+/* A change that is known or wanted begins a new level: what was before does not count any more. */
 static void take_result(struct work *w, const struct result *r)
 {
-	if (pick_has(&w->new, r))
+	const struct triage *judged = find_judged(w, r->id);
+
+	if (pick_has(&w->new, r)) {
+		w->excuse = judged ? judged : w->excuse;
 		pile_add(&w->after, r);
-	else if (w->old.name ? pick_has(&w->old, r) : !w->after.nresults)
+	} else if (w->old.name) {
+		if (judged && w->before.nresults && !w->after.nresults)
+			w->excuse = judged;
+		if (pick_has(&w->old, r))
+			pile_add(&w->before, r);
+	} else if (!w->after.nresults) {
+		if (judged)
+			pile_clear(&w->before);
 		pile_add(&w->before, r);
+	}
 }
 
 /* A series without its cursor. */
@@ -246,24 +273,6 @@ static int gather(struct work *w, const struct store_filter *filter)
 		end_series(w, &current);
 	series_free(&current);
 	walk_end(walk);
-	return got;
-}
-
-/* Regressions that somebody has judged already: those marked at the first new result. */
-static int look_up_triage(struct work *w)
-{
-	struct comparison *c = w->comparison;
-	struct cursor *cursor = store_triage(w->store);
-	struct triage t;
-	int got = cursor ? 1 : -1;
-
-	while (got > 0 && (got = triage_next(cursor, &t)) > 0)
-		for (size_t i = 0; i < c->n; i++)
-			if (c->rows[i].series == t.series && c->rows[i].result == t.result &&
-			    strcmp(t.verdict, "fixed") != 0)
-				c->rows[i].triage =
-					format("%s%s%s", t.verdict, t.note[0] ? ": " : "", t.note);
-	cursor_end(cursor);
 	return got;
 }
 
@@ -351,6 +360,24 @@ static int compare_rows(const void *a, const void *b)
 	return (x->series > y->series) - (x->series < y->series);
 }
 
+static int read_judged(struct work *w)
+{
+	struct cursor *cursor = store_triage(w->store);
+	struct triage t;
+	int got = cursor ? 1 : -1;
+
+	while (got > 0 && (got = triage_next(cursor, &t)) > 0) {
+		if (!strcmp(t.verdict, "fixed"))
+			continue;
+		w->judged = grown(w->judged, &w->judged_room, w->njudged + 1, sizeof(*w->judged));
+		t.verdict = format("%s", t.verdict);
+		t.note = format("%s", t.note);
+		w->judged[w->njudged++] = t;
+	}
+	cursor_end(cursor);
+	return got;
+}
+
 static int choose(struct work *w, const struct comparison_options *o)
 {
 	int ret = o->of ? pick_named(w->store, o->of, &w->new)
@@ -373,15 +400,13 @@ static int make(struct work *w, const struct comparison_options *o)
 {
 	struct comparison *c = w->comparison;
 
-	if (choose(w, o) || gather(w, &o->filter))
+	if (choose(w, o) || read_judged(w) || gather(w, &o->filter))
 		return -1;
 	if (c->n == 0) {
 		warnx("%s and %s have no series in common", c->new_name, c->old_name);
 		return -1;
 	}
 	judge(c, &o->policy);
-	if (look_up_triage(w))
-		return -1;
 	for (size_t i = 0; i < c->n; i++) {
 		add_interval(&c->rows[i]);
 		c->regressions += is_regression(&c->rows[i]);
@@ -402,6 +427,11 @@ int comparison_make(struct store *store, const struct comparison_options *option
 	pick_free(&w.new);
 	pile_free(&w.before);
 	pile_free(&w.after);
+	for (size_t i = 0; i < w.njudged; i++) {
+		free((char *)w.judged[i].verdict);
+		free((char *)w.judged[i].note);
+	}
+	free(w.judged);
 	return ret;
 }
 

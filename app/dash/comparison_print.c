@@ -86,7 +86,8 @@ static void print_row(struct table *t, const struct comparison_row *row)
 		table_cell(t, "exact");
 	else
 		table_cell(t, "%.2g", row->difference.q);
-	table_cell(t, "%s", row->fingerprint);
+	table_cell(t, "%.8s", row->fingerprint);
+	table_cell(t, "%lld", (long long)row->result);
 	table_cell(t, "%s", row->triage ? row->triage : "-");
 	free(before);
 	free(after);
@@ -97,7 +98,7 @@ void comparison_print(const struct comparison *c, bool all, FILE *out)
 {
 	static const char *const heads[] = {"verdict", "benchmark", "handler", "metric",
 					    ">before", ">after",    ">change", ">q",
-					    "series",  "triage",    NULL};
+					    "series",  ">result",   "triage",  NULL};
 	struct table *t = table_new(heads);
 	char *sum = summary(c);
 	bool any = false;
@@ -196,14 +197,15 @@ static json_t *row_json(const struct comparison_row *row)
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:[o, o], s:o, s:o,"
-		" s:b, s:s, s:s, s:i, s:i, s:s?}",
+		" s:b, s:s, s:s, s:i, s:i, s:I, s:s?}",
 		"verdict", comparison_verdict(row), "series", row->fingerprint, "benchmark",
 		row->title, "handler", row->handler, "machine", row->machine, "metric", row->metric,
 		"unit", row->unit, "before", number(d->before), "after", number(d->after), "ratio",
 		number(d->ratio), "ratio_interval", number(row->ratio.low), number(row->ratio.high),
 		"p", number(d->p), "q", number(d->q), "exact", d->metric.exact, "kernel_before",
 		row->kernel_before, "kernel_after", row->kernel_after, "repetitions_before",
-		(int)row->nbefore, "repetitions_after", (int)row->nafter, "triage", row->triage);
+		(int)row->nbefore, "repetitions_after", (int)row->nafter, "result",
+		(json_int_t)row->result, "triage", row->triage);
 }
 
 int comparison_print_json(const struct comparison *c)

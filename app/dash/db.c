@@ -62,6 +62,11 @@ void db_rollback(struct db *db)
 	db_exec(db, "ROLLBACK");
 }
 
+int db_compact(struct db *db)
+{
+	return db_exec(db, db->backend->compact);
+}
+
 struct rows *db_query(struct db *db, const char *sql, const char *types, ...)
 {
 	struct value values[MOST_PARAMETERS];

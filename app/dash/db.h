@@ -42,6 +42,9 @@ int db_begin(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
 
+/** Give back room that deleted rows took. */
+int db_compact(struct db *db);
+
 /**
  * Run one statement.
  * @param types  a letter for each parameter that follows: i (int64_t), r (double), t (const char *;

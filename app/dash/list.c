@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "options.h"
 #include "table.h"
+#include "walk.h"
 
 struct list {
 	const char *db;
@@ -48,34 +49,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* What is told of the results of a series. */
-struct newest {
-	long long count;
-	double value;
-	int64_t measured;
-	struct result ahead; /* the first result of a later series; series 0: there is none */
-};
-
-/* Results come by series, as the series do: go on to the end of this one's. */
-static int skim(struct cursor *results, int64_t series, struct newest *n)
-{
-	int got = 1;
-
-	n->count = 0;
-	while (got > 0) {
-		if (n->ahead.series > series)
-			return 0;
-		if (n->ahead.series == series) {
-			n->count++;
-			n->value = n->ahead.value;
-			n->measured = n->ahead.measured;
-		}
-		got = result_next(results, &n->ahead);
-	}
-	n->ahead.series = INT64_MAX;
-	return got;
-}
-
 static void print_row(struct table *t, const struct series *s, const struct newest *n)
 {
 	char date[DATE_SIZE], *title = series_title(s, false);
@@ -108,28 +81,24 @@ static int list_series(const struct list *l, struct store *store)
 	static const char *const heads[] = {"series",	"benchmark", "handler", "metric",
 					    ">results", ">newest",   "unit",	"measured",
 					    "machine",	NULL};
-	struct cursor *series = store_series(store, &l->filter);
-	struct cursor *results = series ? store_results(store, &l->filter) : NULL;
+	struct walk *walk = walk_start(store, &l->filter);
 	struct table *t = table_new(heads);
 	json_t *rows = json_array();
-	struct newest newest = {0};
-	struct series s;
-	int got = results ? 1 : -1;
+	const struct series *s;
+	struct newest newest;
+	int got = walk ? 1 : -1;
 
-	while (got > 0 && (got = series_next(series, &s)) > 0) {
-		if (skim(results, s.id, &newest) < 0)
-			got = -1;
-		else if (newest.count && l->json)
-			json_array_append_new(rows, row_json(&s, &newest));
-		else if (newest.count)
-			print_row(t, &s, &newest);
+	while (got > 0 && (got = walk_next_series(walk, &s, &newest)) > 0) {
+		if (l->json)
+			json_array_append_new(rows, row_json(s, &newest));
+		else
+			print_row(t, s, &newest);
 	}
 	if (got == 0 && l->json)
 		print_json(json_incref(rows));
 	else if (got == 0)
 		table_print(t, stdout);
-	cursor_end(series);
-	cursor_end(results);
+	walk_end(walk);
 	table_free(t);
 	json_decref(rows);
 	return got;

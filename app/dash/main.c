@@ -9,7 +9,11 @@
 static const struct cli_command commands[] = {
 	{"add", "put result files into the store", cmd_add},
 	{"check", "what got better or worse", cmd_check},
-	{"list", "the series in the store", cmd_list},
+	{"list", "the series in the store, or its runs", cmd_list},
+	{"show", "one series, or one result and where it comes from", cmd_show},
+	{"triage", "say that a change is known, fixed or wanted", cmd_triage},
+	{"export", "results as JSON or CSV, or for Prometheus", cmd_export},
+	{"prune", "remove old runs", cmd_prune},
 	{NULL, NULL, NULL},
 };
 

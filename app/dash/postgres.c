@@ -135,6 +135,7 @@ static const struct backend backend = {
 	.has_table = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() "
 		     "AND tablename = $1",
 	.begin = "BEGIN; SELECT pg_advisory_xact_lock(1651664708)",
+	.compact = "VACUUM dash_run, dash_series, dash_result, dash_triage",
 	.close = postgres_close,
 	.exec = postgres_exec,
 	.query = postgres_query,

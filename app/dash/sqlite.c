@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A store in an SQLite file, in WAL mode: readers and a writer do not wait for each other. */
 
+#include <assert.h>
 #include <err.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ static struct rows *sqlite_query(struct db *db, const char *sql, const struct va
 	r->rows.backend = &backend;
 	r->db = s;
 	rc = sqlite3_prepare_v2(s->handle, sql, -1, &r->statement, NULL);
+	assert(rc != SQLITE_OK || sqlite3_bind_parameter_count(r->statement) == (int)n);
 	for (size_t i = 0; rc == SQLITE_OK && i < n; i++)
 		rc = bind(r->statement, (int)i + 1, &values[i]);
 	if (rc == SQLITE_OK)
@@ -131,6 +133,7 @@ static const struct backend backend = {
 	.identity = "INTEGER PRIMARY KEY",
 	.has_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
 	.begin = "BEGIN IMMEDIATE",
+	.compact = "VACUUM",
 	.close = sqlite_close,
 	.exec = sqlite_exec,
 	.query = sqlite_query,

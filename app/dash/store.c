@@ -252,7 +252,8 @@ void cursor_end(struct cursor *cursor)
 	WHERE_SERIES                                          \
 	" AND (CAST($6 AS TEXT) IS NULL OR r.kernel = $6)"    \
 	" AND (CAST($7 AS TEXT) IS NULL OR n.commit_id = $7)" \
-	" AND (CAST($8 AS BIGINT) = 0 OR r.run = $8)"
+	" AND (CAST($8 AS BIGINT) = 0 OR r.run = $8)"         \
+	" AND (CAST($9 AS BIGINT) = 0 OR r.id = $9)"
 
 struct cursor *store_series(struct store *store, const struct store_filter *f)
 {
@@ -297,8 +298,8 @@ struct cursor *store_results(struct store *store, const struct store_filter *f)
 			 " r.repetitions, r.histogram FROM dash_result r"
 			 " JOIN dash_series s ON s.id = r.series JOIN dash_run n ON n.id = r.run"
 			 " WHERE" WHERE_RESULT " ORDER BY r.series, r.measured, r.id",
-			 "ttttttti", start, f->benchmark, f->handler, f->machine, f->metric,
-			 f->kernel, f->commit, f->run);
+			 "tttttttii", start, f->benchmark, f->handler, f->machine, f->metric,
+			 f->kernel, f->commit, f->run, f->result);
 
 	free(start);
 	return cursor_new(rows);
@@ -404,4 +405,63 @@ int triage_next(struct cursor *cursor, struct triage *triage)
 			.at = rows_integer(rows, 5),
 		};
 	return got;
+}
+
+/* 1 when a row was hit, 0 when none was, -1 after a message. */
+static int hit(struct rows *rows)
+{
+	int64_t id = first_integer(rows);
+
+	return id > 0 ? 1 : (int)id;
+}
+
+int store_judge(struct store *store, const struct triage *triage)
+{
+	int ret;
+
+	if (db_begin(store->db))
+		return -1;
+	ret = db_run(store->db, "DELETE FROM dash_triage WHERE result = $1", "i", triage->result);
+	if (ret == 0)
+		ret = hit(db_query(
+			store->db,
+			"INSERT INTO dash_triage(result, series, verdict, note, author, at)"
+			" SELECT id, series, CAST($1 AS TEXT), CAST($2 AS TEXT),"
+			" CAST($3 AS TEXT), CAST($4 AS BIGINT)"
+			" FROM dash_result WHERE id = $5 RETURNING id",
+			"tttii", triage->verdict, triage->note, triage->author, (int64_t)time(NULL),
+			triage->result));
+	if (ret > 0 && db_commit(store->db) == 0)
+		return 1;
+	db_rollback(store->db);
+	return ret > 0 ? -1 : ret;
+}
+
+int store_unjudge(struct store *store, int64_t result)
+{
+	return hit(db_query(store->db, "DELETE FROM dash_triage WHERE result = $1 RETURNING id",
+			    "i", result));
+}
+
+/* Which runs are to go: those of a number, or measured before a time. */
+#define DOOMED " WHERE (CAST($1 AS BIGINT) <> 0 AND id = $1) OR measured < $2"
+
+int64_t store_count_doomed(struct store *store, const struct prune *prune)
+{
+	return first_integer(db_query(store->db, "SELECT count(*) FROM dash_run" DOOMED, "ii",
+				      prune->run, prune->before));
+}
+
+int store_prune(struct store *store, const struct prune *prune)
+{
+	if (db_begin(store->db))
+		return -1;
+	if (db_run(store->db, "DELETE FROM dash_run" DOOMED, "ii", prune->run, prune->before) ||
+	    db_exec(store->db, "DELETE FROM dash_series WHERE NOT EXISTS"
+			       " (SELECT 1 FROM dash_result WHERE series = dash_series.id)") ||
+	    db_commit(store->db)) {
+		db_rollback(store->db);
+		return -1;
+	}
+	return db_compact(store->db);
 }

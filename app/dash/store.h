@@ -67,9 +67,9 @@ struct run {
 
 /** How somebody judged a change in a series. */
 struct triage {
-	int64_t series, result; /* the first result after the change */
-	const char *verdict;	/* "known", "fixed" or "wanted" */
-	const char *note, *author;
+	int64_t series, result;	   /* the first result after the change */
+	const char *verdict;	   /* "known", "fixed" or "wanted" */
+	const char *note, *author; /* "" where there is none */
 	int64_t at;
 };
 
@@ -95,7 +95,7 @@ const char *store_name(const struct store *store);
  */
 struct store_filter {
 	const char *fingerprint, *benchmark, *handler, *machine, *metric, *kernel, *commit;
-	int64_t run; /* 0: any */
+	int64_t run, result; /* 0: any */
 };
 
 /*

@@ -9,6 +9,8 @@
 struct walk {
 	struct cursor *all_series, *results;
 	struct series series; /* id 0: none yet */
+	struct result ahead;  /* of walk_next_series(): the first result of the next series */
+	bool begun, ended;
 };
 
 struct walk *walk_start(struct store *store, const struct store_filter *filter)
@@ -34,6 +36,36 @@ int walk_next(struct walk *w, const struct series **series, struct result *resul
 		got = series_next(w->all_series, &w->series);
 	*series = &w->series;
 	return got;
+}
+
+/* To the first result of all. */
+static int begin(struct walk *w)
+{
+	int got = w->begun ? 1 : result_next(w->results, &w->ahead);
+
+	w->begun = true;
+	w->ended = got == 0;
+	return got;
+}
+
+int walk_next_series(struct walk *w, const struct series **series, struct newest *newest)
+{
+	int got = w->ended ? 0 : begin(w);
+
+	while (got > 0 && w->series.id < w->ahead.series)
+		got = series_next(w->all_series, &w->series);
+	if (got <= 0)
+		return got;
+	*series = &w->series;
+	newest->count = 0;
+	for (; got > 0 && w->ahead.series == w->series.id; newest->count++) {
+		newest->result = w->ahead.id;
+		newest->measured = w->ahead.measured;
+		newest->value = w->ahead.value;
+		got = result_next(w->results, &w->ahead);
+	}
+	w->ended = got == 0;
+	return got < 0 ? -1 : 1;
 }
 
 void walk_end(struct walk *w)

@@ -17,6 +17,19 @@ struct walk *walk_start(struct store *store, const struct store_filter *filter);
  */
 int walk_next(struct walk *walk, const struct series **series, struct result *result);
 
+/** The newest result of a series, and how many it has. */
+struct newest {
+	long long count;
+	int64_t result, measured;
+	double value;
+};
+
+/**
+ * The next series that has results that match. For a walk on which walk_next() is not called.
+ * @return 1, 0 at the end, -1 after a message.
+ */
+int walk_next_series(struct walk *walk, const struct series **series, struct newest *newest);
+
 void walk_end(struct walk *walk);
 
 #endif
