@@ -61,7 +61,7 @@ int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 	if (ctrl->failed)
 		return brg_admin_failed(ctrl);
 	ctrl->admin_done = false;
-	err = brg_queue_submit(ctrl->admin, sqe, on_completion, ctrl);
+	err = brg_nvme_submit(ctrl->admin, sqe, on_completion, ctrl);
 	if (!err)
 		err = wait_for_completion(ctrl, sqe->opcode);
 	if (err) {

@@ -11,6 +11,7 @@
  */
 
 #include <nvme/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +67,8 @@ struct brg_nvme_opts {
 				      queue pairs take a brg_bar_share() each */
 	uint16_t io_queues;	   /* I/O queue pairs to ask for; 0: one per lcore of EAL */
 	uint32_t admin_timeout_ms; /* for one admin command; 0: 10,000 */
+	bool no_shadow_doorbells;  /* ring every doorbell, also where the controller offers shadow
+				      doorbells (Doorbell Buffer Config, 5.8) */
 };
 
 /**
@@ -160,6 +163,7 @@ struct brg_nvme_qpair_opts {
 			   at least 2, at most CAP.MQES; 0: 256, or CAP.MQES if that is less */
 	const struct brg_bar *bar; /* mapping whose doorbells it rings, which must outlive it; NULL:
 				      a brg_bar_share() of the controller's, safe on any kernel */
+	bool manual; /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
 };
 
 /**
@@ -190,7 +194,7 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
 
 /**
  * Read blocks into @p buf: memory EAL gave out or brg_dma_register() was told of, dword-aligned,
- * untouched until the callback. One doorbell write per call.
+ * untouched until the callback. One doorbell write per call, or none (brg_nvme_qpair_opts.manual).
  *
  * @param lba      first logical block.
  * @param nblocks  how many: at least 1, at most brg_nvme_max_transfer() bytes of them.
@@ -200,14 +204,66 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
  *         or too much to transfer, or beyond the end of the namespace. -EIO: the queue pair takes
  *         no more, see brg_nvme_poll(). On failure the callback does not come.
  */
-BRG_API
-int brg_nvme_read(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf, uint64_t lba,
-		  uint32_t nblocks, brg_nvme_cb cb, void *arg);
+static inline int brg_nvme_read(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
+				uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg);
 
 /** Write blocks from @p buf. As brg_nvme_read(). */
+static inline int brg_nvme_write(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+				 const void *buf, uint64_t lba, uint32_t nblocks, brg_nvme_cb cb,
+				 void *arg);
+
+/** One of many reads or writes: as the arguments of brg_nvme_read(). */
+struct brg_nvme_io {
+	void *buf;
+	uint64_t lba;
+	uint32_t nblocks;
+	brg_nvme_cb cb;
+	void *arg;
+};
+
+/**
+ * Read many with one doorbell write, in the order of the array, which may be gone or changed after
+ * the call.
+ * @return how many were submitted: fewer than @p count when the queue is full or the next one would
+ *         be refused. When that is the first one, what brg_nvme_read() returns for it.
+ */
 BRG_API
-int brg_nvme_write(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
-		   uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg);
+int brg_nvme_read_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+		       const struct brg_nvme_io *ios, unsigned int count);
+
+/** Write many. As brg_nvme_read_many(). */
+BRG_API
+int brg_nvme_write_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			const struct brg_nvme_io *ios, unsigned int count);
+
+/**
+ * Submit an I/O command as it is, but for its identifier: the rest of it is the caller's, its
+ * addresses too, and so are the checks. The command is copied: it may be submitted again at once,
+ * and changed, its block address for instance.
+ * @return 0; -EAGAIN or -EIO as brg_nvme_read().
+ */
+static inline int brg_nvme_submit(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe,
+				  brg_nvme_cb cb, void *arg);
+
+/**
+ * Build a read or a write once, to give it to brg_nvme_submit() many times.
+ * @param opcode  nvme_cmd_read or nvme_cmd_write; buffer and blocks are as for brg_nvme_read().
+ * @param list    where the data touches more than two pages: memory for DMA as the buffer, 8 bytes
+ *                for each page after the first, which do not cross a page; the caller's, and not
+ *                to be changed while the command is in flight. Otherwise not used, may be NULL.
+ * @return 0, or -EINVAL as brg_nvme_read(), or where the list is missing. Any thread.
+ */
+BRG_API
+int brg_nvme_prepare(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,
+		     enum nvme_io_opcode opcode, void *buf, uint64_t lba, uint32_t nblocks,
+		     uint64_t *list, struct brg_nvme_sqe *sqe);
+
+/**
+ * Hand over what was submitted to a queue pair whose user rings (brg_nvme_qpair_opts.manual): one
+ * doorbell write, or none if nothing was. On other queue pairs it does nothing.
+ */
+BRG_API
+void brg_nvme_ring(struct brg_nvme_qpair *qp);
 
 /** Commit written data to non-volatile media (NVM command set, Flush). Returns as brg_nvme_read().
  */
@@ -216,14 +272,13 @@ int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_
 		   void *arg);
 
 /**
- * Call back what has finished. One doorbell write per call that finds something.
+ * Call back what has finished. Doorbells are rung as the queue needs room, not at every call.
  *
  * @param max  most completions to take; 0: all there are.
  * @return how many were taken, or -EIO: the device completed a command that was not outstanding;
  *         the queue pair is of no more use but to be freed.
  */
-BRG_API
-int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max);
+static inline int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max);
 
 /** Commands submitted and not yet called back. */
 BRG_API
@@ -349,6 +404,8 @@ int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl);
 /** An event in a sentence, "temperature beyond a threshold". Never NULL; static; any thread. */
 BRG_API
 const char *brg_nvme_event_str(const struct brg_nvme_event *event);
+
+#include "brg_nvme_path.h"
 
 #ifdef __cplusplus
 }

@@ -42,6 +42,8 @@ static size_t max_transfer(const struct brg_nvme_ctrl *ctrl)
 
 static int bring_up(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_opts *opts)
 {
+	static const struct brg_queue_opts admin_queue = {.depth = ADMIN_DEPTH,
+							  .cq_depth = ADMIN_DEPTH};
 	unsigned int queues = opts->io_queues ? opts->io_queues : rte_lcore_count();
 	int err;
 
@@ -59,7 +61,7 @@ static int bring_up(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_opts *opts
 	ctrl->admin_page = brg_ctrl_alloc(ctrl, BRG_PRP_PAGE, BRG_PRP_PAGE);
 	if (!ctrl->admin_page)
 		return brg_fail(ENOMEM, "%s: EAL has not a page of memory left", ctrl->bdf);
-	err = brg_qpair_alloc(ctrl, ctrl->bar, 0, ADMIN_DEPTH, 0, &ctrl->admin);
+	err = brg_qpair_alloc(ctrl, ctrl->bar, 0, &admin_queue, &ctrl->admin);
 	if (err)
 		return err;
 	err = brg_ctrl_enable(ctrl);
@@ -76,7 +78,7 @@ static int bring_up(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_opts *opts
 	if (!ctrl->qpairs)
 		return brg_fail(ENOMEM, "out of memory");
 	ctrl->granted = err;
-	return 0;
+	return opts->no_shadow_doorbells ? 0 : brg_ctrl_set_shadows(ctrl);
 }
 
 /* Leave the controller disabled, and all of its memory released. */
@@ -92,6 +94,7 @@ static void take_down(struct brg_nvme_ctrl *ctrl)
 		brg_qpair_release(ctrl->qpairs[qid]);
 	free(ctrl->qpairs);
 	brg_qpair_release(ctrl->admin);
+	rte_free(ctrl->shadows);
 	rte_free(ctrl->admin_page);
 	brg_dma_detach(ctrl->dev);
 	brg_bar_unmap(ctrl->bar);

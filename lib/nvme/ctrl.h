@@ -31,6 +31,7 @@ struct brg_nvme_ctrl {
 
 	/* ctrl.c and admin.c */
 	struct brg_nvme_qpair *admin;
+	uint8_t *shadows; /* a page of shadow doorbells, one of event indices; NULL: none */
 	void *admin_page; /* data of the one admin command in flight */
 	uint32_t admin_timeout_ms;
 	bool admin_done;
@@ -90,9 +91,15 @@ int brg_admin_set_queues(struct brg_nvme_ctrl *ctrl, unsigned int wanted);
 /** Zeroed memory on the device's NUMA node if EAL has some there; NULL when it has none at all. */
 void *brg_ctrl_alloc(const struct brg_nvme_ctrl *ctrl, size_t bytes, unsigned int align);
 
-/** Allocate a queue pair, the admin queue (0) too, whose doorbells are rung through @p bar. */
+/**
+ * Allocate a queue pair, the admin queue (0) too, whose doorbells are rung through @p bar. Of
+ * @p opts depths, max_transfer and manual are looked at.
+ */
 int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,
-		    uint16_t depth, size_t max_transfer, struct brg_nvme_qpair **qp);
+		    const struct brg_queue_opts *opts, struct brg_nvme_qpair **qp);
+
+/** Offer the controller shadow doorbells if it takes them (5.8), before I/O queues are created. */
+int brg_ctrl_set_shadows(struct brg_nvme_ctrl *ctrl);
 
 /** Give its memory back: the controller must not use it any more. NULL is allowed. */
 void brg_qpair_release(struct brg_nvme_qpair *qp);

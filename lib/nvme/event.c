@@ -33,7 +33,7 @@ static int request(struct brg_nvme_ctrl *ctrl)
 {
 	const struct brg_nvme_sqe sqe = {.opcode = nvme_admin_async_event};
 
-	return brg_queue_submit(ctrl->admin, &sqe, on_event, &ctrl->events);
+	return brg_nvme_submit(ctrl->admin, &sqe, on_event, &ctrl->events);
 }
 
 int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_event_cb cb,

@@ -1,86 +1,202 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The submission half of the fast path: read, write and flush. A command is built in its place in
- * the ring; data of one page, the usual case, takes no call and hardly a register to save.
+ * What brg_nvme_path.h leaves of submitting: requests of more than a page, those that are refused,
+ * many at once, and commands that are built beforehand.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 
 #include "base.h"
+#include "ctrl.h"
 #include "prp.h"
-#include "queue.h"
 
-/* Say which of the conditions in submit() the request breaks. */
-static __attribute__((cold, noinline)) int refuse(const struct brg_nvme_qpair *qp,
-						  const struct brg_nvme_ns *ns, uint64_t buf,
-						  uint64_t lba, uint32_t nblocks)
+/* What a request must be. */
+static int check(size_t max_transfer, const struct brg_nvme_ns *ns, uint64_t buf, uint64_t lba,
+		 uint32_t nblocks)
 {
+	uint64_t end;
+
 	if (buf & 3)
 		return brg_fail(EINVAL, "buffer %#" PRIx64 " is not dword-aligned", buf);
 	if (!nblocks)
 		return brg_fail(EINVAL, "no blocks to transfer");
-	if ((uint64_t)nblocks * ns->block_size > qp->max_transfer)
+	if ((uint64_t)nblocks * ns->block_size > max_transfer)
 		return brg_fail(EINVAL,
 				"%" PRIu32 " blocks of %" PRIu32 " bytes are more than the %zu "
 				"bytes that one command may carry",
-				nblocks, ns->block_size, qp->max_transfer);
-	return brg_fail(EINVAL,
-			"blocks %" PRIu64 " to %" PRIu64 " are beyond the namespace's %" PRIu64,
-			lba, lba + nblocks - 1, ns->blocks);
-}
-
-/* The rest of submit() for data of more than one page. */
-static __attribute__((noinline)) int submit_pages(struct brg_nvme_qpair *qp, uint64_t first,
-						  uint64_t last, const struct brg_tracker *tracker)
-{
-	uint64_t *list = brg_queue_list(qp, tracker->cid);
-
-	qp->sq[qp->sq_tail].prp2 = brg_prp2(first, last, list);
-	brg_sq_ring(qp);
+				nblocks, ns->block_size, max_transfer);
+	if (__builtin_add_overflow(lba, nblocks, &end) || end > ns->blocks)
+		return brg_fail(EINVAL,
+				"blocks %" PRIu64 " to %" PRIu64
+				" are beyond the namespace's %" PRIu64,
+				lba, lba + nblocks - 1, ns->blocks);
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int
-submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_io_opcode opcode,
-       uint64_t buf, uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg)
+/* Fill the next entry for data of any size, or refuse to; the entry is not yet handed over. */
+static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_io_opcode opcode,
+	       const struct brg_nvme_io *io)
 {
-	uint64_t last = (uint64_t)nblocks * ns->block_size - 1, end; /* last byte's offset */
-	struct brg_tracker *tracker;
+	uint64_t first = (uintptr_t)io->buf;
+	uint64_t last = first + (uint64_t)io->nblocks * ns->block_size - 1; /* byte */
+	int err = check(qp->max_transfer, ns, first, io->lba, io->nblocks);
+	struct brg_nvme_path *p = &qp->path;
+	struct brg_nvme_tracker *tracker = p->free;
+	uint64_t prp2 = 0;
 
-	/* With no blocks at all it wraps: one comparison for too few and too many. */
-	if (unlikely(buf & 3 || last >= qp->max_transfer ||
-		     __builtin_add_overflow(lba, nblocks, &end) || end > ns->blocks))
-		return refuse(qp, ns, buf, lba, nblocks);
-	last += buf;
-	tracker = brg_tracker_take(qp, cb, arg);
-	if (unlikely(!tracker))
-		return brg_queue_full(qp);
-	qp->sq[qp->sq_tail] = (struct brg_nvme_sqe){
+	if (err)
+		return err;
+	if (!tracker)
+		return brg_nvme_full(qp);
+	p->free = tracker->u.next;
+	tracker->cb = io->cb;
+	tracker->u.arg = io->arg;
+	if (!brg_prp_is_one_page(first, last))
+		prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->dw0 >> 16));
+	brg_nvme_fill(&p->sq[p->sq_tail], tracker->dw0 | opcode, ns->nsid, first, prp2, io->lba,
+		      io->nblocks - 1);
+	return 0;
+}
+
+int brg_nvme_submit_any(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			enum nvme_io_opcode opcode, void *buf, uint64_t lba, uint32_t nblocks,
+			brg_nvme_cb cb, void *arg)
+{
+	const struct brg_nvme_io io = {buf, lba, nblocks, cb, arg};
+	int err = put(qp, ns, opcode, &io);
+
+	if (!err)
+		brg_nvme_publish(&qp->path, qp->path.sq_tail);
+	return err;
+}
+
+/* Hand over all entries from @p old on. */
+static void publish_many(struct brg_nvme_path *p, uint32_t old)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	*p->publish = p->sq_tail;
+	if (!p->event)
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (brg_nvme_event_is_due(*p->event, p->sq_tail, old))
+		*p->sq_doorbell = p->sq_tail;
+}
+
+/*
+ * A row of requests of the usual kind and of one length, as long as it is and no further than the
+ * end of the ring. What they have in common is worked out once, and stays in registers.
+ */
+static inline __attribute__((always_inline)) const struct brg_nvme_io *
+put_row(struct brg_nvme_path *p, const struct brg_nvme_ns *ns, enum nvme_io_opcode opcode,
+	const struct brg_nvme_io *io, const struct brg_nvme_io *end)
+{
+	uint32_t nblocks = io->nblocks, last = nblocks - 1;
+	uint32_t nsid = ns->nsid;
+	uint64_t bytes = ((uint64_t)last + 1) * ns->block_size; /* huge if there are no blocks */
+	uint64_t lbas = ns->blocks - last;			/* that a request may begin with */
+	struct brg_nvme_sqe *slot = &p->sq[p->sq_tail];
+	struct brg_nvme_tracker *tracker = p->free;
+
+	if (bytes > BRG_PRP_PAGE || ns->blocks < nblocks)
+		return io;
+	if (end - io > p->depth - p->sq_tail)
+		end = io + (p->depth - p->sq_tail);
+	for (; io < end && tracker; io++, slot++) {
+		uint64_t buf = (uintptr_t)io->buf;
+		struct brg_nvme_tracker *next;
+
+		if (unlikely(io->nblocks != nblocks || buf & 3 ||
+			     buf % BRG_PRP_PAGE > BRG_PRP_PAGE - bytes || io->lba >= lbas))
+			break;
+		tracker->cb = io->cb;
+		brg_nvme_fill(slot, opcode | tracker->dw0, nsid, buf, 0, io->lba, last);
+		next = tracker->u.next;
+		tracker->u.arg = io->arg;
+		tracker = next;
+	}
+	p->free = tracker;
+	p->sq_tail = slot - p->sq;
+	return io;
+}
+
+static void wrap(struct brg_nvme_path *p)
+{
+	if (p->sq_tail != p->depth)
+		return;
+	p->sq_base += p->depth;
+	p->sq_tail = 0;
+}
+
+/* What was put into the ring before one could not be is handed over. */
+static inline __attribute__((always_inline)) int
+submit_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_io_opcode opcode,
+	    const struct brg_nvme_io *first, unsigned int count)
+{
+	const struct brg_nvme_io *io = first, *end = io + count;
+	struct brg_nvme_path *p = &qp->path;
+	uint32_t old = p->sq_tail;
+	int err = 0;
+
+	while (io < end) {
+		const struct brg_nvme_io *before = io;
+
+		io = put_row(p, ns, opcode, io, end);
+		wrap(p);
+		if (io > before)
+			continue;
+		err = put(qp, ns, opcode, io);
+		if (err)
+			break;
+		p->sq_tail++;
+		io++;
+		wrap(p);
+	}
+	if (io == first)
+		return err;
+	publish_many(p, old);
+	return io - first;
+}
+
+int brg_nvme_read_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+		       const struct brg_nvme_io *ios, unsigned int count)
+{
+	return submit_many(qp, ns, nvme_cmd_read, ios, count);
+}
+
+int brg_nvme_write_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			const struct brg_nvme_io *ios, unsigned int count)
+{
+	return submit_many(qp, ns, nvme_cmd_write, ios, count);
+}
+
+int brg_nvme_prepare(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,
+		     enum nvme_io_opcode opcode, void *buf, uint64_t lba, uint32_t nblocks,
+		     uint64_t *list, struct brg_nvme_sqe *sqe)
+{
+	uint64_t first = (uintptr_t)buf;
+	uint64_t last = first + (uint64_t)nblocks * ns->block_size - 1; /* byte */
+	int err = check(ctrl->max_transfer, ns, first, lba, nblocks);
+
+	if (err)
+		return err;
+	*sqe = (struct brg_nvme_sqe){
 		.opcode = opcode,
-		.cid = tracker->cid,
 		.nsid = ns->nsid,
-		.prp1 = buf,
+		.prp1 = first,
 		.cdw10 = lba,
 		.cdw11 = lba >> 32,
 		.cdw12 = nblocks - 1,
 	};
-	if (!brg_prp_is_one_page(buf, last))
-		return submit_pages(qp, buf, last, tracker);
-	brg_sq_ring(qp);
+	if (brg_prp_is_one_page(first, last))
+		return 0;
+	if (!list && last / BRG_PRP_PAGE - first / BRG_PRP_PAGE > 1)
+		return brg_fail(EINVAL,
+				"%" PRIu64 " bytes at %p touch more than two pages: a list is "
+				"needed",
+				last - first + 1, buf);
+	sqe->prp2 = brg_prp2(first, last, list);
 	return 0;
-}
-
-int brg_nvme_read(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf, uint64_t lba,
-		  uint32_t nblocks, brg_nvme_cb cb, void *arg)
-{
-	return submit(qp, ns, nvme_cmd_read, (uintptr_t)buf, lba, nblocks, cb, arg);
-}
-
-int brg_nvme_write(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
-		   uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg)
-{
-	return submit(qp, ns, nvme_cmd_write, (uintptr_t)buf, lba, nblocks, cb, arg);
 }
 
 int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_nvme_cb cb,
@@ -88,5 +204,5 @@ int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_
 {
 	const struct brg_nvme_sqe sqe = {.opcode = nvme_cmd_flush, .nsid = ns->nsid};
 
-	return brg_queue_submit(qp, &sqe, cb, arg);
+	return brg_nvme_submit(qp, &sqe, cb, arg);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <rte_malloc.h>
+#include <string.h>
 
 #include "base.h"
 #include "ctrl.h"
@@ -28,39 +29,79 @@ void *brg_ctrl_alloc(const struct brg_nvme_ctrl *ctrl, size_t bytes, unsigned in
 	return memory ? memory : rte_zmalloc("barrage", bytes, align);
 }
 
+/* Doorbells, shadows and event indices are laid out alike; index 2 * qid is a submission queue's,
+ * the next its completion queue's. */
+static uint64_t doorbell_offset(const struct brg_nvme_ctrl *ctrl, unsigned int index)
+{
+	return index * (UINT64_C(4) << NVME_CAP_DSTRD(ctrl->cap));
+}
+
 static volatile uint32_t *doorbell(const struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar,
 				   unsigned int index)
 {
-	uint64_t stride = UINT64_C(4) << NVME_CAP_DSTRD(ctrl->cap);
+	return brg_bar_ptr(bar, BRG_REG_DOORBELLS + doorbell_offset(ctrl, index), sizeof(uint32_t));
+}
 
-	return brg_bar_ptr(bar, BRG_REG_DOORBELLS + index * stride, sizeof(uint32_t));
+int brg_ctrl_set_shadows(struct brg_nvme_ctrl *ctrl)
+{
+	struct brg_nvme_sqe sqe = {.opcode = nvme_admin_dbbuf};
+
+	if (!(ctrl->id.oacs & NVME_CTRL_OACS_DBBUF_CFG) ||
+	    doorbell_offset(ctrl, 2 * ctrl->granted + 2) > BRG_PRP_PAGE)
+		return 0;
+	ctrl->shadows = brg_ctrl_alloc(ctrl, 2 * BRG_PRP_PAGE, BRG_PRP_PAGE);
+	if (!ctrl->shadows)
+		return brg_fail(ENOMEM, "%s: EAL has no two pages of memory left", ctrl->bdf);
+	sqe.prp1 = (uintptr_t)ctrl->shadows;
+	sqe.prp2 = sqe.prp1 + BRG_PRP_PAGE;
+	return brg_admin_run(ctrl, &sqe, NULL);
+}
+
+/* The admin queue's doorbells are always rung. */
+static void find_shadows(const struct brg_nvme_ctrl *ctrl, uint16_t qid, struct brg_queue_opts *o)
+{
+	uint8_t *sq, *cq;
+
+	if (!ctrl->shadows || !qid)
+		return;
+	sq = ctrl->shadows + doorbell_offset(ctrl, 2 * qid);
+	cq = ctrl->shadows + doorbell_offset(ctrl, 2 * qid + 1);
+	memset(sq, 0, sizeof(uint32_t)); /* of a queue pair before */
+	memset(cq, 0, sizeof(uint32_t));
+	memset(sq + BRG_PRP_PAGE, 0, sizeof(uint32_t));
+	memset(cq + BRG_PRP_PAGE, 0, sizeof(uint32_t));
+	o->sq_shadow = (volatile uint32_t *)sq;
+	o->cq_shadow = (volatile uint32_t *)cq;
+	o->sq_event = (const uint32_t *)(sq + BRG_PRP_PAGE);
+	o->cq_event = (const uint32_t *)(cq + BRG_PRP_PAGE);
 }
 
 int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,
-		    uint16_t depth, size_t max_transfer, struct brg_nvme_qpair **qp)
+		    const struct brg_queue_opts *opts, struct brg_nvme_qpair **qp)
 {
-	volatile uint32_t *sq_doorbell = doorbell(ctrl, bar, 2 * qid);
-	volatile uint32_t *cq_doorbell = doorbell(ctrl, bar, 2 * qid + 1);
-	size_t dma_bytes = brg_queue_dma_bytes(depth, max_transfer);
-	void *dma;
+	struct brg_queue_opts o = *opts;
+	size_t dma_bytes = brg_queue_dma_bytes(opts);
 
-	if (!sq_doorbell || !cq_doorbell)
+	o.sq_doorbell = doorbell(ctrl, bar, 2 * qid);
+	o.cq_doorbell = doorbell(ctrl, bar, 2 * qid + 1);
+	if (!o.sq_doorbell || !o.cq_doorbell)
 		return brg_fail(
 			EINVAL,
 			"%s: the doorbells of queue pair %u are not in the mapping of BAR 0, "
 			"which has bytes %#" PRIx64 " to %#" PRIx64,
 			ctrl->bdf, qid, bar->offset, bar->offset + bar->length - 1);
-	*qp = brg_ctrl_alloc(ctrl, brg_queue_bytes(depth), RTE_CACHE_LINE_SIZE);
-	dma = brg_ctrl_alloc(ctrl, dma_bytes, BRG_PRP_PAGE);
-	if (!*qp || !dma) {
+	*qp = brg_ctrl_alloc(ctrl, brg_queue_bytes(o.depth), RTE_CACHE_LINE_SIZE);
+	o.dma = brg_ctrl_alloc(ctrl, dma_bytes, BRG_PRP_PAGE);
+	if (!*qp || !o.dma) {
 		rte_free(*qp);
-		rte_free(dma);
+		rte_free(o.dma);
 		return brg_fail(ENOMEM,
 				"%s: EAL has no %zu KiB left for the rings of a queue pair of "
 				"depth %u",
-				ctrl->bdf, dma_bytes / 1024, depth);
+				ctrl->bdf, dma_bytes / 1024, o.depth);
 	}
-	brg_queue_init(*qp, depth, dma, max_transfer, sq_doorbell, cq_doorbell);
+	find_shadows(ctrl, qid, &o);
+	brg_queue_init(*qp, &o);
 	(*qp)->ctrl = ctrl;
 	(*qp)->qid = qid;
 	return 0;
@@ -82,7 +123,7 @@ static int create_cq(const struct brg_nvme_qpair *qp)
 	const struct brg_nvme_sqe sqe = {
 		.opcode = nvme_admin_create_cq,
 		.prp1 = (uintptr_t)qp->cq,
-		.cdw10 = (qp->depth - 1) << 16 | qp->qid,
+		.cdw10 = (uint32_t)(qp->cq_end - qp->cq - 1) << 16 | qp->qid,
 		.cdw11 = QUEUE_CONTIGUOUS,
 	};
 
@@ -93,8 +134,8 @@ static int create_sq(const struct brg_nvme_qpair *qp)
 {
 	const struct brg_nvme_sqe sqe = {
 		.opcode = nvme_admin_create_sq,
-		.prp1 = (uintptr_t)qp->sq,
-		.cdw10 = (qp->depth - 1) << 16 | qp->qid,
+		.prp1 = (uintptr_t)qp->path.sq,
+		.cdw10 = (qp->path.depth - 1) << 16 | qp->qid,
 		.cdw11 = (uint32_t)qp->qid << 16 | QUEUE_CONTIGUOUS, /* its completion queue */
 	};
 
@@ -137,6 +178,7 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 	const struct brg_bar *bar = opts && opts->bar ? opts->bar : ctrl->bar;
 	struct brg_bar *share = NULL;
 	unsigned int depth = opts ? opts->depth : 0;
+	struct brg_queue_opts queue = {.max_transfer = ctrl->max_transfer};
 	uint16_t qid = free_qid(ctrl);
 	struct brg_nvme_qpair *qp;
 	int err;
@@ -160,7 +202,10 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 			return err;
 		bar = share;
 	}
-	err = brg_qpair_alloc(ctrl, bar, qid, depth, ctrl->max_transfer, &qp);
+	queue.depth = depth;
+	queue.cq_depth = RTE_MIN(2 * depth, max_depth);
+	queue.manual = opts && opts->manual;
+	err = brg_qpair_alloc(ctrl, bar, qid, &queue, &qp);
 	if (err) {
 		brg_bar_unmap(share);
 		return err;

@@ -3,12 +3,20 @@
  * The rings and the trackers of a queue pair, and the completion half of the fast path. The
  * controller is not trusted: a completion is matched with what is in flight before anything is done
  * with it, because a stray identifier would otherwise call through memory nobody owns.
+ *
+ * The completion queue is longer than the submission queue where the controller allows it. What is
+ * in flight and what is in the part that its doorbell has not yet given back fit in together, so
+ * the doorbell is due once per stretch of the ring. The ring's end is the end of a stretch as well:
+ * one comparison per poll tells both.
  */
 
 #include <errno.h>
 
 #include "base.h"
 #include "queue.h"
+
+/* Empty polls after which the library looks after the controller: some tens of microseconds. */
+#define IDLE_POLLS 4096
 
 static size_t pages(size_t bytes)
 {
@@ -17,116 +25,147 @@ static size_t pages(size_t bytes)
 
 size_t brg_queue_bytes(uint16_t depth)
 {
-	return sizeof(struct brg_nvme_qpair) + depth * sizeof(struct brg_tracker);
+	return sizeof(struct brg_nvme_qpair) + depth * sizeof(struct brg_nvme_tracker);
 }
 
-size_t brg_queue_dma_bytes(uint16_t depth, size_t max_transfer)
+static size_t sq_bytes(const struct brg_queue_opts *opts)
 {
-	return pages(depth * sizeof(struct brg_nvme_sqe)) +
-	       pages(depth * sizeof(struct brg_nvme_cqe)) +
-	       pages(depth * brg_prp_list_entries(max_transfer) * sizeof(uint64_t));
+	return pages(opts->depth * sizeof(struct brg_nvme_sqe));
 }
 
-void brg_queue_init(struct brg_nvme_qpair *qp, uint16_t depth, void *dma, size_t max_transfer,
-		    volatile uint32_t *sq_doorbell, volatile uint32_t *cq_doorbell)
+static size_t cq_bytes(const struct brg_queue_opts *opts)
 {
-	uint8_t *cq = (uint8_t *)dma + pages(depth * sizeof(struct brg_nvme_sqe));
-	uint16_t cid = depth - 1;
+	return pages(opts->cq_depth * sizeof(struct brg_nvme_cqe));
+}
+
+size_t brg_queue_dma_bytes(const struct brg_queue_opts *opts)
+{
+	size_t lists = opts->depth * brg_prp_list_entries(opts->max_transfer) * sizeof(uint64_t);
+
+	return sq_bytes(opts) + cq_bytes(opts) + pages(lists);
+}
+
+/* The end of the stretch that begins with the next entry. */
+static void begin_stretch(struct brg_nvme_qpair *qp)
+{
+	size_t left = qp->cq_end - qp->path.next;
+
+	qp->stop = qp->path.next + RTE_MIN(left, qp->stretch);
+}
+
+void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts)
+{
+	struct brg_nvme_tracker *trackers = brg_queue_trackers(qp);
+	uint8_t *dma = opts->dma;
+	uint32_t cid = opts->depth - 1;
 
 	qp->dma = dma;
-	qp->depth = depth;
-	qp->sq = dma;
-	qp->sq_doorbell = sq_doorbell;
-	qp->cq = (struct brg_nvme_cqe *)cq;
-	qp->cq_end = qp->cq + depth;
-	qp->cq_doorbell = cq_doorbell;
-	qp->cqe = qp->cq;
-	qp->phase = 1; /* the first pass inverts the zeroes that the ring starts with */
-	qp->max_transfer = max_transfer;
-	qp->lists = (uint64_t *)(cq + pages(depth * sizeof(struct brg_nvme_cqe)));
-	qp->trackers = (struct brg_tracker *)(qp + 1);
+	qp->path.depth = opts->depth;
+	qp->path.sq = (struct brg_nvme_sqe *)dma;
+	qp->path.sq_doorbell = opts->sq_doorbell;
+	qp->cq_doorbell = opts->cq_doorbell;
+	qp->sq_shadow = opts->sq_shadow;
+	qp->cq_shadow = opts->cq_shadow;
+	qp->sq_event = opts->sq_event;
+	qp->cq_event = opts->cq_event;
+	qp->path.publish = qp->sq_shadow ? qp->sq_shadow : qp->path.sq_doorbell;
+	qp->path.event = qp->sq_event;
+	if (opts->manual) {
+		qp->path.publish = &qp->unread;
+		qp->path.event = NULL;
+	}
+
+	qp->cq = (struct brg_nvme_cqe *)(dma + sq_bytes(opts));
+	qp->cq_end = qp->cq + opts->cq_depth;
+	qp->stretch = RTE_MAX(opts->cq_depth - opts->depth, 1);
+	qp->path.next = qp->cq;
+	qp->path.phase = 1; /* the first pass inverts the zeroes that the ring starts with */
+	qp->path.idle = IDLE_POLLS;
+	begin_stretch(qp);
+
+	qp->max_transfer = opts->max_transfer;
+	qp->lists = (uint64_t *)(dma + sq_bytes(opts) + cq_bytes(opts));
 	while (cid-- > 0) {
-		qp->trackers[cid].cid = cid;
-		qp->trackers[cid].next = qp->free;
-		qp->free = &qp->trackers[cid];
+		trackers[cid].dw0 = cid << 16;
+		trackers[cid].u.next = qp->path.free;
+		qp->path.free = &trackers[cid];
 	}
 }
 
 void brg_queue_kill(struct brg_nvme_qpair *qp)
 {
 	qp->dead = true;
-	qp->free = NULL;
+	qp->path.free = NULL;
 }
 
-int brg_queue_full(const struct brg_nvme_qpair *qp)
+int brg_nvme_full(struct brg_nvme_qpair *qp)
 {
 	if (qp->dead)
 		return brg_fail(EIO, "queue pair %u takes no more commands; free it", qp->qid);
 	return -EAGAIN; /* part of every busy loop: no sentence */
 }
 
-int brg_queue_submit(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe, brg_nvme_cb cb,
-		     void *arg)
-{
-	struct brg_tracker *tracker = brg_tracker_take(qp, cb, arg);
-	struct brg_nvme_sqe *slot;
-
-	if (unlikely(!tracker))
-		return brg_queue_full(qp);
-	slot = &qp->sq[qp->sq_tail];
-	*slot = *sqe;
-	slot->cid = tracker->cid;
-	brg_sq_ring(qp);
-	return 0;
-}
-
 static inline bool is_ready(const struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cqe)
 {
-	return !((*(const volatile uint16_t *)&cqe->status ^ qp->phase) & 1);
-}
-
-static inline void advance(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cqe)
-{
-	const struct brg_nvme_cqe *next = cqe + 1;
-
-	if (unlikely(next == qp->cq_end)) {
-		next = qp->cq;
-		qp->phase ^= 1;
-	}
-	qp->cqe = next;
+	return !((*(const volatile uint16_t *)&cqe->status ^ qp->path.phase) & 1);
 }
 
 /* The tracker of the command that a ready entry is about; NULL when there is none in flight. */
-static inline struct brg_tracker *tracker_of(struct brg_nvme_qpair *qp,
-					     const struct brg_nvme_cqe *cqe)
+static inline struct brg_nvme_tracker *tracker_of(struct brg_nvme_qpair *qp,
+						  const struct brg_nvme_cqe *cqe)
 {
+	struct brg_nvme_tracker *tracker;
 	uint16_t cid;
 
 	/* The rest of the entry, and the data, must not be read before the phase bit. */
 	rte_io_rmb();
 	cid = *(const volatile uint16_t *)&cqe->cid; /* checked and used: read once */
-	if (unlikely(cid >= qp->depth || !qp->trackers[cid].cb))
+	if (unlikely(cid >= qp->path.depth))
 		return NULL;
-	return &qp->trackers[cid];
+	tracker = brg_queue_trackers(qp) + cid;
+	return likely(tracker->cb) ? tracker : NULL;
 }
 
 /* All state is settled before the callback, which may submit. The entry stays valid meanwhile: the
  * controller may reuse it only after the doorbell. */
-static inline void call_back(struct brg_nvme_qpair *qp, struct brg_tracker *tracker,
+static inline void call_back(struct brg_nvme_qpair *qp, struct brg_nvme_tracker *tracker,
 			     const struct brg_nvme_cqe *cqe)
 {
 	brg_nvme_cb cb = tracker->cb;
-	void *arg = tracker->arg;
+	void *arg = tracker->u.arg;
 
+	qp->path.next = cqe + 1;
 	tracker->cb = NULL;
-	tracker->next = qp->free;
-	qp->free = tracker;
+	tracker->u.next = qp->path.free;
+	qp->path.free = tracker;
 	cb(arg, cqe);
 }
 
-static inline void ring_cq(struct brg_nvme_qpair *qp)
+/* Tell the controller which entries it may use again. */
+static void ring_cq(struct brg_nvme_qpair *qp)
 {
-	rte_write32(qp->cqe - qp->cq, qp->cq_doorbell);
+	uint32_t old = qp->cq_rung, now = qp->path.next - qp->cq;
+
+	qp->cq_rung = now;
+	if (qp->cq_shadow) {
+		rte_io_wmb();
+		*qp->cq_shadow = now;
+		rte_smp_mb();
+		if (!brg_nvme_event_is_due(*qp->cq_event, now, old))
+			return;
+	}
+	rte_write32(now, qp->cq_doorbell);
+}
+
+static __attribute__((noinline)) void end_stretch(struct brg_nvme_qpair *qp)
+{
+	if (qp->path.next == qp->cq_end) {
+		qp->path.next = qp->cq;
+		qp->path.phase ^= 1;
+		qp->cq_base += qp->cq_end - qp->cq;
+	}
+	begin_stretch(qp);
+	ring_cq(qp);
 }
 
 /* The entry is left in place, so that every later poll ends here again. */
@@ -136,55 +175,85 @@ static __attribute__((cold, noinline)) int stray_completion(struct brg_nvme_qpai
 	return brg_fail(EIO,
 			"queue pair %u: the controller completed command %u, which is not in "
 			"flight; free the queue pair and reset the controller",
-			qp->qid, qp->cqe->cid);
+			qp->qid, qp->path.next->cid);
+}
+
+/* Take entries that are ready up to a limit, at least one; how many, 0: the first is stray. */
+static inline unsigned int take_until(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *limit)
+{
+	const struct brg_nvme_cqe *first = qp->path.next, *cqe = first;
+
+	do {
+		struct brg_nvme_tracker *tracker = tracker_of(qp, cqe);
+
+		if (unlikely(!tracker))
+			break;
+		call_back(qp, tracker, cqe++);
+	} while (cqe != limit && is_ready(qp, cqe));
+	return cqe - first;
 }
 
 static __attribute__((noinline)) int take_many(struct brg_nvme_qpair *qp, unsigned int max)
 {
-	const struct brg_nvme_cqe *cqe = qp->cqe;
-	unsigned int taken = 0;
+	unsigned int taken = 0, count;
 
 	do {
-		struct brg_tracker *tracker = tracker_of(qp, cqe);
+		const struct brg_nvme_cqe *limit = qp->stop;
 
-		if (unlikely(!tracker))
-			break;
-		advance(qp, cqe);
-		call_back(qp, tracker, cqe);
-		cqe = qp->cqe;
-	} while (++taken != max && is_ready(qp, cqe));
-	if (unlikely(!taken))
-		return stray_completion(qp);
-	ring_cq(qp);
-	return taken;
+		if (max && max - taken < limit - qp->path.next)
+			limit = qp->path.next + (max - taken);
+		count = take_until(qp, limit);
+		taken += count;
+		if (qp->path.next == qp->stop)
+			end_stretch(qp);
+	} while (count && taken != max && is_ready(qp, qp->path.next));
+	return likely(taken) ? (int)taken : stray_completion(qp);
 }
 
-int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max)
+int brg_nvme_poll_ready(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cqe, unsigned int max)
 {
-	const struct brg_nvme_cqe *cqe = qp->cqe;
-	struct brg_tracker *tracker;
+	struct brg_nvme_tracker *tracker;
 
-	if (!is_ready(qp, cqe))
-		return 0;
 	/* One completion is the common case, and much less work when it is known to be just one,
-	 * which at the end of the ring is not. */
-	if (cqe + 1 == qp->cq_end || is_ready(qp, cqe + 1))
+	 * which at the end of a stretch is not. */
+	if (cqe + 1 == qp->stop || is_ready(qp, cqe + 1))
 		return take_many(qp, max);
 	tracker = tracker_of(qp, cqe);
 	if (unlikely(!tracker))
 		return stray_completion(qp);
-	qp->cqe = cqe + 1;
 	call_back(qp, tracker, cqe);
-	ring_cq(qp);
 	return 1;
+}
+
+int brg_nvme_poll_idle(struct brg_nvme_qpair *qp)
+{
+	qp->path.idle = IDLE_POLLS;
+	return 0;
+}
+
+void brg_nvme_ring(struct brg_nvme_qpair *qp)
+{
+	uint32_t old = qp->sq_rung, now = qp->path.sq_tail;
+
+	if (now == old)
+		return;
+	qp->sq_rung = now;
+	rte_io_wmb();
+	if (qp->sq_shadow) {
+		*qp->sq_shadow = now;
+		rte_smp_mb();
+		if (!brg_nvme_event_is_due(*qp->sq_event, now, old))
+			return;
+	}
+	rte_write32(now, qp->path.sq_doorbell);
 }
 
 unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp)
 {
-	/* Both rings advance by one entry per command. */
-	uint32_t head = qp->cqe - qp->cq;
+	uint64_t submitted = qp->path.sq_base + qp->path.sq_tail;
+	uint64_t completed = qp->cq_base + (qp->path.next - qp->cq);
 
-	return qp->sq_tail >= head ? qp->sq_tail - head : qp->sq_tail + qp->depth - head;
+	return submitted - completed - qp->cancelled;
 }
 
 void brg_queue_abort(struct brg_nvme_qpair *qp)
@@ -196,16 +265,15 @@ void brg_queue_abort(struct brg_nvme_qpair *qp)
 	uint32_t cid;
 
 	brg_queue_kill(qp);
-	for (cid = 0; cid < qp->depth; cid++) {
-		struct brg_tracker *tracker = &qp->trackers[cid];
-
+	for (cid = 0; cid < qp->path.depth; cid++) {
+		struct brg_nvme_tracker *tracker = brg_queue_trackers(qp) + cid;
 		brg_nvme_cb cb = tracker->cb;
 
 		if (!cb)
 			continue;
 		tracker->cb = NULL;
-		advance(qp, qp->cqe);
+		qp->cancelled++;
 		cqe.cid = cid;
-		cb(tracker->arg, &cqe);
+		cb(tracker->u.arg, &cqe);
 	}
 }

@@ -109,7 +109,7 @@ int brg_ctrl_disable(struct brg_nvme_ctrl *ctrl)
 
 int brg_ctrl_enable(struct brg_nvme_ctrl *ctrl)
 {
-	uint32_t last = ctrl->admin->depth - 1; /* sizes are given 0's based */
+	uint32_t last = ctrl->admin->path.depth - 1; /* sizes are given 0's based */
 	uint32_t cc = NVME_SET(NVME_CC_CSS_NVM, CC_CSS) | NVME_SET(NVME_CC_AMS_RR, CC_AMS) |
 		      NVME_SET(SQE_BITS, CC_IOSQES) | NVME_SET(CQE_BITS, CC_IOCQES);
 	int err;
@@ -119,7 +119,7 @@ int brg_ctrl_enable(struct brg_nvme_ctrl *ctrl)
 	brg_bar_write32(ctrl->bar, NVME_REG_INTMS, UINT32_MAX);
 	brg_bar_write32(ctrl->bar, NVME_REG_AQA,
 			NVME_SET(last, AQA_ASQS) | NVME_SET(last, AQA_ACQS));
-	brg_bar_write64(ctrl->bar, NVME_REG_ASQ, (uintptr_t)ctrl->admin->sq);
+	brg_bar_write64(ctrl->bar, NVME_REG_ASQ, (uintptr_t)ctrl->admin->path.sq);
 	brg_bar_write64(ctrl->bar, NVME_REG_ACQ, (uintptr_t)ctrl->admin->cq);
 	brg_bar_write32(ctrl->bar, NVME_REG_CC, cc | NVME_SET(1, CC_EN));
 	err = wait_status(ctrl, READY, READY, ready_timeout_us(ctrl), "ready");

@@ -33,7 +33,8 @@ static struct fake *fake_new(void)
 {
 	struct fake *f = calloc(1, sizeof(*f));
 	size_t bytes = RTE_ALIGN_CEIL(brg_queue_bytes(DEPTH), RTE_CACHE_LINE_SIZE);
-	size_t dma_bytes = brg_queue_dma_bytes(DEPTH, 0);
+	struct brg_queue_opts opts = {.depth = DEPTH, .cq_depth = DEPTH};
+	size_t dma_bytes = brg_queue_dma_bytes(&opts);
 
 	assert_non_null(f);
 	f->bar.base = (volatile uint8_t *)f->regs;
@@ -49,7 +50,10 @@ static struct fake *fake_new(void)
 	memset(f->ctrl.admin, 0, bytes);
 	memset(f->dma, 0, dma_bytes);
 	memset(f->ctrl.admin_page, 0xff, BRG_PRP_PAGE); /* of some command before */
-	brg_queue_init(f->ctrl.admin, DEPTH, f->dma, 0, &f->sq_doorbell, &f->cq_doorbell);
+	opts.dma = f->dma;
+	opts.sq_doorbell = &f->sq_doorbell;
+	opts.cq_doorbell = &f->cq_doorbell;
+	brg_queue_init(f->ctrl.admin, &opts);
 	return f;
 }
 
@@ -113,7 +117,7 @@ static void through_all_states(void **state)
 	assert_int_equal(1 << NVME_CC_IOCQES(cc), 16);
 	assert_int_equal(NVME_CC_MPS(cc), 0);
 	assert_int_equal(get(f, NVME_REG_AQA), (DEPTH - 1) << 16 | (DEPTH - 1));
-	assert_true(brg_bar_read64(&f->bar, NVME_REG_ASQ) == (uintptr_t)f->ctrl.admin->sq);
+	assert_true(brg_bar_read64(&f->bar, NVME_REG_ASQ) == (uintptr_t)f->ctrl.admin->path.sq);
 	assert_true(brg_bar_read64(&f->bar, NVME_REG_ACQ) == (uintptr_t)f->ctrl.admin->cq);
 	assert_int_equal(get(f, NVME_REG_INTMS), UINT32_MAX);
 	assert_int_equal(brg_ctrl_shutdown(&f->ctrl), 0);
@@ -213,10 +217,10 @@ static void never_shut_down(void **state)
 /* The next admin command will find this completion. */
 static void answer(struct fake *f, uint16_t cid, uint16_t status, uint32_t dw0)
 {
-	*(struct brg_nvme_cqe *)(uintptr_t)f->ctrl.admin->cqe = (struct brg_nvme_cqe){
+	*(struct brg_nvme_cqe *)(uintptr_t)f->ctrl.admin->path.next = (struct brg_nvme_cqe){
 		.dw0 = dw0,
 		.cid = cid,
-		.status = status << 1 | f->ctrl.admin->phase,
+		.status = status << 1 | f->ctrl.admin->path.phase,
 	};
 }
 
@@ -229,13 +233,13 @@ static void admin_completes(void **state)
 	unsigned int i;
 
 	for (i = 0; i < 5 * DEPTH; i++) {
-		answer(f, f->ctrl.admin->free->cid, 0, i);
+		answer(f, f->ctrl.admin->path.free->dw0 >> 16, 0, i);
 		assert_int_equal(brg_nvme_admin(&f->ctrl, &sqe, data, sizeof(data), &cqe), 0);
 		assert_int_equal(cqe.dw0, i);
 		assert_string_equal(data, ""); /* nobody wrote to the page: it must read as zero */
 		assert_int_equal(f->cq_doorbell, (i + 1) % DEPTH);
 	}
-	assert_true(f->ctrl.admin->sq[0].prp1 == (uintptr_t)f->ctrl.admin_page);
+	assert_true(f->ctrl.admin->path.sq[0].prp1 == (uintptr_t)f->ctrl.admin_page);
 	fake_free(f);
 }
 
@@ -313,7 +317,7 @@ static void fewer_queues_are_granted(void **state)
 
 	answer(f, 0, 0, 3 << 16 | 1); /* 0's based: 4 completion, 2 submission queues */
 	assert_int_equal(brg_admin_set_queues(&f->ctrl, 8), 2);
-	assert_int_equal(f->ctrl.admin->sq[0].cdw11, 7 << 16 | 7);
+	assert_int_equal(f->ctrl.admin->path.sq[0].cdw11, 7 << 16 | 7);
 	answer(f, 0, 0, 0xfffefffe);
 	assert_int_equal(brg_admin_set_queues(&f->ctrl, 8), 8);
 	answer(f, 0, NVME_SC_INTERNAL, 0);

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "brg_base.h"
+#include "ctrl.h"
 #include "prp.h"
-#include "queue.h"
 
 #define MAX_TRANSFER (128 * 1024u)
 
@@ -23,19 +23,36 @@ struct fake {
 	struct brg_nvme_qpair *qp;
 	struct brg_nvme_cqe *cq;
 	void *dma;
-	uint16_t depth;
+	uint32_t depth, cq_depth;
 	uint32_t sq_doorbell, cq_doorbell;
 	uint32_t sq_head, cq_tail;
 	uint16_t phase;
+
+	bool shadows; /* these are looked at, and doorbells are to be rung where an event index is
+		       */
+	bool asleep;
+	uint32_t sq_shadow, cq_shadow, sq_event, cq_event;
+};
+
+/* A fake that differs from the usual one. */
+struct kind {
+	uint32_t cq_depth;
+	bool shadows, manual;
 };
 
 static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
 
-static struct fake *fake_new(uint16_t depth)
+static struct fake *fake_of(uint16_t depth, const struct kind *kind)
 {
+	struct brg_queue_opts opts = {
+		.depth = depth,
+		.cq_depth = kind->cq_depth,
+		.max_transfer = MAX_TRANSFER,
+		.manual = kind->manual,
+	};
 	struct fake *f = calloc(1, sizeof(*f));
 	size_t bytes = RTE_ALIGN_CEIL(brg_queue_bytes(depth), RTE_CACHE_LINE_SIZE);
-	size_t dma_bytes = brg_queue_dma_bytes(depth, MAX_TRANSFER);
+	size_t dma_bytes = brg_queue_dma_bytes(&opts);
 
 	assert_non_null(f);
 	f->qp = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
@@ -44,11 +61,28 @@ static struct fake *fake_new(uint16_t depth)
 	assert_non_null(f->dma);
 	memset(f->qp, 0, bytes);
 	memset(f->dma, 0, dma_bytes);
-	brg_queue_init(f->qp, depth, f->dma, MAX_TRANSFER, &f->sq_doorbell, &f->cq_doorbell);
+	opts.dma = f->dma;
+	opts.sq_doorbell = &f->sq_doorbell;
+	opts.cq_doorbell = &f->cq_doorbell;
+	if (kind->shadows) {
+		opts.sq_shadow = &f->sq_shadow;
+		opts.cq_shadow = &f->cq_shadow;
+		opts.sq_event = &f->sq_event;
+		opts.cq_event = &f->cq_event;
+	}
+	brg_queue_init(f->qp, &opts);
 	f->cq = (struct brg_nvme_cqe *)(uintptr_t)f->qp->cq;
 	f->depth = depth;
+	f->cq_depth = kind->cq_depth;
+	f->shadows = kind->shadows;
 	f->phase = 1;
 	return f;
+}
+
+/* Rings of the same length: a doorbell for every poll. */
+static struct fake *fake_new(uint16_t depth)
+{
+	return fake_of(depth, &(struct kind){.cq_depth = depth});
 }
 
 static void fake_free(struct fake *f)
@@ -58,22 +92,41 @@ static void fake_free(struct fake *f)
 	free(f);
 }
 
-/* The next command that has been rung for; NULL when there is none. */
+/* The tail that the controller knows of. One that has gone to sleep waits for its doorbell. */
+static uint32_t sq_tail(const struct fake *f)
+{
+	if (!f->shadows)
+		return f->sq_doorbell;
+	if (f->asleep && f->sq_shadow != f->sq_head)
+		assert_int_not_equal(f->sq_doorbell, UINT32_MAX);
+	return f->sq_shadow;
+}
+
+/* The next command that has been handed over; NULL when there is none. */
 static const struct brg_nvme_sqe *fetch(struct fake *f)
 {
-	const struct brg_nvme_sqe *sqe = &f->qp->sq[f->sq_head];
+	uint32_t tail = sq_tail(f);
+	const struct brg_nvme_sqe *sqe = &f->qp->path.sq[f->sq_head];
 
-	assert_in_range(f->sq_doorbell, 0, f->depth - 1);
-	if (f->sq_head == f->sq_doorbell)
+	assert_in_range(tail, 0, f->depth - 1);
+	if (f->sq_head == tail) {
+		f->sq_event = f->sq_head;
+		f->asleep = f->shadows;
+		if (f->asleep)
+			f->sq_doorbell = UINT32_MAX; /* has it been rung? */
 		return NULL;
+	}
+	f->asleep = false;
 	f->sq_head = (f->sq_head + 1) % f->depth;
 	return sqe;
 }
 
 static bool cq_is_full(const struct fake *f)
 {
-	assert_in_range(f->cq_doorbell, 0, f->depth - 1);
-	return (f->cq_tail + 1) % f->depth == f->cq_doorbell;
+	uint32_t head = f->shadows ? f->cq_shadow : f->cq_doorbell;
+
+	assert_in_range(head, 0, f->cq_depth - 1);
+	return (f->cq_tail + 1) % f->cq_depth == head;
 }
 
 static void post(struct fake *f, uint16_t cid, uint16_t status)
@@ -84,7 +137,7 @@ static void post(struct fake *f, uint16_t cid, uint16_t status)
 		.cid = cid,
 		.status = status << 1 | f->phase,
 	};
-	f->cq_tail = (f->cq_tail + 1) % f->depth;
+	f->cq_tail = (f->cq_tail + 1) % f->cq_depth;
 	if (!f->cq_tail)
 		f->phase ^= 1;
 }
@@ -122,10 +175,30 @@ static uint16_t submit_and_fetch(struct fake *f, struct call *call)
 	return sqe->cid;
 }
 
-/* Submit, complete and poll in bursts of random length, oldest command last, over many wraps. */
-static void wraps(uint16_t depth)
+/* Submit by one call each, or by one for all; false when the queue pair had no room. */
+static void submit_burst(struct fake *f, struct call *calls, unsigned int burst, bool many)
 {
-	struct fake *f = fake_new(depth);
+	struct brg_nvme_io ios[256];
+	unsigned int i;
+
+	for (i = 0; i < burst; i++) {
+		ios[i] = (struct brg_nvme_io){f->dma, i, 1, on_done, &calls[i]};
+		if (!many)
+			assert_int_equal(
+				brg_nvme_read(f->qp, &ns, f->dma, i, 1, on_done, &calls[i]), 0);
+	}
+	if (many)
+		assert_int_equal(brg_nvme_read_many(f->qp, &ns, ios, burst), burst);
+	if (f->qp->path.publish == &f->qp->unread) {
+		assert_null(fetch(f)); /* nothing is handed over before */
+		brg_nvme_ring(f->qp);
+	}
+}
+
+/* Submit, complete and poll in bursts of random length, oldest command last, over many wraps. */
+static void wraps(uint16_t depth, const struct kind *kind)
+{
+	struct fake *f = fake_of(depth, kind);
 	struct call *calls = calloc(depth, sizeof(*calls));
 	uint16_t *cids = calloc(depth, sizeof(*cids));
 	unsigned int round, i;
@@ -137,10 +210,17 @@ static void wraps(uint16_t depth)
 		unsigned int burst = 1 + (unsigned int)rand() % (depth - 1);
 
 		memset(calls, 0, depth * sizeof(*calls));
-		for (i = 0; i < burst; i++)
-			cids[i] = submit_and_fetch(f, &calls[i]);
+		submit_burst(f, calls, burst, rand() % 2);
+		for (i = 0; i < burst; i++) {
+			const struct brg_nvme_sqe *sqe = fetch(f);
+
+			assert_non_null(sqe);
+			assert_int_equal(sqe->cdw10, i);
+			cids[i] = sqe->cid;
+		}
 		assert_int_equal(brg_nvme_outstanding(f->qp), burst);
-		assert_null(fetch(f));
+		if (rand() % 2) /* else the controller does not sleep */
+			assert_null(fetch(f));
 		assert_int_equal(brg_nvme_poll(f->qp, 0), 0);
 		for (i = burst; i-- > 0;)
 			post(f, cids[i], i % 7);
@@ -150,9 +230,10 @@ static void wraps(uint16_t depth)
 			assert_int_equal(calls[i].cid, cids[i]);
 			assert_int_equal(calls[i].status, i % 7);
 		}
-		assert_int_equal(f->cq_doorbell, f->cq_tail);
 		assert_int_equal(brg_nvme_outstanding(f->qp), 0);
 		assert_int_equal(brg_nvme_poll(f->qp, 0), 0);
+		if (kind->cq_depth == depth)
+			assert_false(cq_is_full(f));
 	}
 	free(cids);
 	free(calls);
@@ -162,10 +243,25 @@ static void wraps(uint16_t depth)
 static void wraps_and_phases(void **state)
 {
 	static const uint16_t depths[] = {2, 3, 4, 5, 16, 17, 31, 256};
-	unsigned int i;
+	unsigned int i, k;
 
-	for (i = 0; i < RTE_DIM(depths); i++)
-		wraps(depths[i]);
+	for (i = 0; i < RTE_DIM(depths); i++) {
+		uint32_t depth = depths[i];
+		const struct kind kinds[] = {
+			{.cq_depth = depth},
+			{.cq_depth = depth + 1},
+			{.cq_depth = 2 * depth - 1},
+			{.cq_depth = 2 * depth},
+			{.cq_depth = 5 * depth},
+			{.cq_depth = depth, .manual = true},
+			{.cq_depth = depth, .shadows = true},
+			{.cq_depth = 2 * depth, .shadows = true},
+			{.cq_depth = 2 * depth, .shadows = true, .manual = true},
+		};
+
+		for (k = 0; k < RTE_DIM(kinds); k++)
+			wraps(depth, &kinds[k]);
+	}
 }
 
 /* Some commands stay in flight for long, while others pass them by. */
@@ -385,7 +481,7 @@ static void commands_are_encoded(void **state)
 	struct call call = {0};
 	const struct brg_nvme_sqe *sqe;
 
-	memset(f->qp->sq, 0xff, 4 * sizeof(*sqe)); /* leftovers must not get into a command */
+	memset(f->qp->path.sq, 0xff, 4 * sizeof(*sqe)); /* leftovers must not get into a command */
 	assert_int_equal(
 		brg_nvme_read(f->qp, &big, (void *)buf, 0x123456789abcdef0, 3, on_done, &call), 0);
 	sqe = fetch(f);
@@ -444,6 +540,87 @@ static void bad_requests_are_refused(void **state)
 	fake_free(f);
 }
 
+static struct brg_nvme_io io_of(struct fake *f, uint64_t lba, uint32_t nblocks, struct call *call)
+{
+	return (struct brg_nvme_io){f->dma, lba, nblocks, on_done, call};
+}
+
+/* Of all kinds and lengths, stopped by one that is refused, and by a full queue. */
+static void many_at_once(void **state)
+{
+	struct fake *f = fake_new(8);
+	struct call call = {0};
+	struct brg_nvme_io ios[9];
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(ios); i++)
+		ios[i] = io_of(f, i, 1 + i % 3 * 20, &call);
+	ios[5].lba = 1000;
+	assert_int_equal(brg_nvme_write_many(f->qp, &ns, ios, RTE_DIM(ios)), 5);
+	assert_int_equal(f->sq_doorbell, 5);
+	for (i = 0; i < 5; i++) {
+		const struct brg_nvme_sqe *sqe = fetch(f);
+
+		assert_non_null(sqe);
+		assert_int_equal(sqe->opcode, nvme_cmd_write);
+		assert_int_equal(sqe->cdw10, i);
+		assert_int_equal(sqe->cdw12, i % 3 * 20);
+		assert_int_equal(!!sqe->prp2, i % 3 > 0);
+	}
+	assert_fails(brg_nvme_write_many(f->qp, &ns, ios + 5, 1), EINVAL, "beyond");
+	ios[5].lba = 5;
+	assert_int_equal(brg_nvme_write_many(f->qp, &ns, ios + 5, 4), 2);
+	assert_int_equal(brg_nvme_write_many(f->qp, &ns, ios + 7, 2), -EAGAIN);
+	assert_int_equal(brg_nvme_write_many(f->qp, &ns, ios, 0), 0);
+	ios[0].nblocks = 0;
+	assert_fails(brg_nvme_read_many(f->qp, &ns, ios, 1), EINVAL, "no blocks");
+	assert_int_equal(brg_nvme_outstanding(f->qp), 7);
+	fake_free(f);
+}
+
+static void prepared_commands(void **state)
+{
+	struct fake *f = fake_new(4);
+	struct brg_nvme_ctrl ctrl = {.max_transfer = MAX_TRANSFER};
+	struct brg_nvme_sqe sqe;
+	const struct brg_nvme_sqe *fetched;
+	uint64_t list[32], buf = 0x123450000;
+	struct call call = {0};
+	unsigned int i;
+
+	assert_int_equal(
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_write, (void *)buf, 7, 8, NULL, &sqe), 0);
+	for (i = 0; i < 20; i++) {
+		sqe.cdw10 = i;
+		assert_int_equal(brg_nvme_submit(f->qp, &sqe, on_done, &call), 0);
+		fetched = fetch(f);
+		assert_non_null(fetched);
+		assert_int_equal(fetched->opcode, nvme_cmd_write);
+		assert_int_equal(fetched->cdw10, i);
+		assert_int_equal(fetched->cdw12, 7);
+		assert_true(fetched->prp1 == buf && !fetched->prp2);
+		post(f, fetched->cid, 0);
+		assert_int_equal(brg_nvme_poll(f->qp, 0), 1);
+	}
+	assert_int_equal(call.count, 20);
+	assert_int_equal(
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 8, NULL, &sqe),
+		0);
+	assert_true(sqe.prp2 == buf + 4096);
+	assert_fails(
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 16, NULL, &sqe),
+		EINVAL, "a list is needed");
+	assert_int_equal(
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 16, list, &sqe),
+		0);
+	assert_true(sqe.prp2 == (uintptr_t)list && list[1] == buf + 8192);
+	assert_fails(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)buf, 0, 257, list, &sqe),
+		     EINVAL, "more than");
+	assert_fails(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)buf, 999, 2, list, &sqe),
+		     EINVAL, "beyond");
+	fake_free(f);
+}
+
 /* A list that crossed a page would have to say where it goes on. */
 static void lists_stay_in_their_pages(void **state)
 {
@@ -453,15 +630,21 @@ static void lists_stay_in_their_pages(void **state)
 
 	for (i = 0; i < RTE_DIM(depths); i++) {
 		for (max = 8192; max <= BRG_PRP_MAX_TRANSFER; max *= 2) {
-			size_t dma_bytes = brg_queue_dma_bytes(depths[i], max);
+			struct brg_queue_opts opts = {
+				.depth = depths[i],
+				.cq_depth = depths[i],
+				.max_transfer = max,
+				.dma = (void *)0x100000000, /* never touched */
+			};
+			size_t dma_bytes = brg_queue_dma_bytes(&opts);
 			struct brg_nvme_qpair *qp = calloc(1, brg_queue_bytes(depths[i]) + 64);
 			struct brg_nvme_qpair *aligned = RTE_PTR_ALIGN_CEIL(qp, 64);
 			size_t list = max / 4096 * sizeof(uint64_t);
-			uint64_t dma = 0x100000000; /* never touched */
-			uint64_t end = (uintptr_t)&aligned->sq[0];
+			uint64_t dma = (uintptr_t)opts.dma;
+			uint64_t end = (uintptr_t)&aligned->path.sq[0];
 
 			assert_non_null(qp);
-			brg_queue_init(aligned, depths[i], (void *)dma, max, NULL, NULL);
+			brg_queue_init(aligned, &opts);
 			for (cid = 0; cid < depths[i] - 1u; cid++) {
 				uint64_t at = (uintptr_t)brg_queue_list(aligned, cid);
 
@@ -490,6 +673,8 @@ int main(void)
 		cmocka_unit_test(abort_calls_back),
 		cmocka_unit_test(commands_are_encoded),
 		cmocka_unit_test(bad_requests_are_refused),
+		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(prepared_commands),
 		cmocka_unit_test(lists_stay_in_their_pages),
 	};
 
