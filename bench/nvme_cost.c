@@ -14,41 +14,81 @@
 
 #include <brg_nvme.h>
 #include <err.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_random.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "table.h"
 
-#define RUNS	201
+#define RUNS	101
 #define BATCH	32
 #define IO_SIZE 4096
 
 static struct brg_device *dev;
 static struct brg_nvme_ctrl *ctrl;
-static struct brg_nvme_qpair *qp;
+static struct brg_nvme_qpair *qp, *manual; /* the second one waits for brg_nvme_ring() */
 static struct brg_nvme_ns ns;
 static uint8_t *buffers;
 static uint32_t blocks;	  /* of one read */
 static uint64_t overhead; /* of reading the TSC twice */
 
-/* The least of what was measured, per operation. */
-struct cost {
-	uint64_t least;
-	unsigned int runs;
+/* What is measured. */
+enum what {
+	ATTACH,
+	ATTACH_US,
+	SUBMIT,
+	POLL_ONE,
+	DEPTH_1,
+	SUBMIT_PREPARED,
+	POLL_PREPARED,
+	BATCH_MANY,
+	BATCH_MANUAL,
+	BATCH_PREPARED,
+	EMPTY_POLL,
+	WHATS
 };
 
 /* What is aimed at, and what other drivers take for the same, counted in the same way on the same
  * guest's controller (doc/performance.md). */
-struct row {
-	const char *what;
+static const struct row {
+	const char *name, *title;
 	const char *target, *spdk, *libvfn;
+	unsigned int per;
+} rows[WHATS] = {
+	[ATTACH] = {"attach", "attach, to the first queue pair", "1000000", "5.0 M", "4.1 M", 1},
+	[ATTACH_US] = {"attach-us", "  the same, elapsed us", "5000", "232000", "123000", 1},
+	[SUBMIT] = {"submit", "submit, one doorbell each", "55", "522", "706", 1},
+	[POLL_ONE] = {"poll-one", "poll that finds one", "45", "321", "62", 1},
+	[DEPTH_1] = {"depth-1", "one read at queue depth 1", "100", "843", "768", 1},
+	[SUBMIT_PREPARED] = {"submit-prepared", "submit, prepared", "32", "-", "32", 1},
+	[POLL_PREPARED] = {"poll-prepared", "poll that finds it", "45", "-", "47", 1},
+	[BATCH_MANY] = {"batch-many", "read of 32, brg_nvme_read_many()", "70", "645", "740",
+			BATCH},
+	[BATCH_MANUAL] = {"batch-manual", "read of 32, brg_nvme_ring()", "70", "645", "740", BATCH},
+	[BATCH_PREPARED] = {"batch-prepared", "read of 32, prepared", "-", "-", "55", BATCH},
+	[EMPTY_POLL] = {"empty-poll", "poll that finds nothing", "9", "150", "9", 1},
 };
+
+/* The two ways to ring. */
+enum ring {
+	SHADOW,
+	PLAIN,
+	RINGS
+};
+
+static const char *const ring_names[RINGS] = {"shadow", "plain"};
+
+/* The least of what was measured; nothing where there is none. */
+static struct cost {
+	uint64_t least;
+	unsigned int runs;
+} costs[WHATS][RINGS];
 
 static void check(int rc)
 {
@@ -63,33 +103,17 @@ static void add(struct cost *c, uint64_t ticks)
 		c->least = ticks;
 }
 
-static struct table *table;
-static FILE *records;
-
-static void tell(const struct row *row, const struct cost *c, unsigned int per)
-{
-	table_cell(table, "%s", row->what);
-	if (per > 1)
-		table_cell(table, "%.1f", (double)c->least / per);
-	else
-		table_cell(table, "%lu", c->least);
-	table_cell(table, "%s", row->target);
-	table_cell(table, "%s", row->spdk);
-	table_cell(table, "%s", row->libvfn);
-	if (records)
-		fprintf(records, "{\"since\":\"nvme\",\"mark\":\"%s\",\"ticks\":%lu}\n", row->what,
-			(c->least + per / 2) / per);
-}
-
 /* Reading */
+
+static unsigned int done;
 
 static void on_read(void *arg, const struct brg_nvme_cqe *cqe)
 {
-	unsigned int *done = arg;
+	unsigned int *count = arg;
 
 	if (brg_nvme_status(cqe))
 		errx(1, "a read failed: %s", brg_nvme_status_str(brg_nvme_status(cqe)));
-	++*done;
+	++*count;
 }
 
 static uint64_t random_lba(void)
@@ -97,87 +121,170 @@ static uint64_t random_lba(void)
 	return rte_rand_max(ns.blocks / blocks) * blocks;
 }
 
+/* Ways to submit: the ticks it took. */
+
+/* Read the TSC when these are in registers, as they are in an application's loop. */
+static inline uint64_t begin(struct brg_nvme_qpair *q, void *buf, uint32_t nblocks)
+{
+	__asm__ volatile("" : : "r"(q), "r"(buf), "r"(nblocks));
+	return rte_rdtsc();
+}
+
+static __attribute__((noinline)) uint64_t submit_one(unsigned int count)
+{
+	struct brg_nvme_qpair *q = qp;
+	uint32_t nblocks = blocks;
+	void *buf = buffers;
+	uint64_t lba = random_lba(), start = begin(q, buf, nblocks);
+
+	if (brg_nvme_read(q, &ns, buf, lba, nblocks, on_read, &done))
+		errx(1, "%s", brg_errmsg());
+	return rte_rdtsc() - start;
+}
+
+static __attribute__((noinline)) uint64_t submit_prepared(unsigned int count)
+{
+	struct brg_nvme_qpair *q = qp;
+	struct brg_nvme_sqe sqe;
+	uint64_t start;
+
+	check(brg_nvme_prepare(ctrl, &ns, nvme_cmd_read, buffers, random_lba(), blocks, NULL,
+			       &sqe));
+	start = begin(q, NULL, 0);
+	if (brg_nvme_submit(q, &sqe, on_read, &done))
+		errx(1, "%s", brg_errmsg());
+	return rte_rdtsc() - start;
+}
+
+static __attribute__((noinline)) uint64_t submit_many(unsigned int count)
+{
+	struct brg_nvme_io ios[BATCH];
+	uint64_t start;
+	int rc;
+
+	for (unsigned int i = 0; i < count; i++)
+		ios[i] = (struct brg_nvme_io){buffers + i * IO_SIZE, random_lba(), blocks, on_read,
+					      &done};
+	start = rte_rdtsc();
+	rc = brg_nvme_read_many(qp, &ns, ios, count);
+	if (rc != (int)count)
+		errx(1, "%d of %u reads were submitted", rc, count);
+	return rte_rdtsc() - start;
+}
+
+static __attribute__((noinline)) uint64_t submit_manual(unsigned int count)
+{
+	struct brg_nvme_qpair *q = manual;
+	uint64_t lbas[BATCH], start;
+	uint32_t nblocks = blocks;
+	uint8_t *buf = buffers;
+
+	for (unsigned int i = 0; i < count; i++)
+		lbas[i] = random_lba();
+	start = begin(q, buf, nblocks);
+	for (unsigned int i = 0; i < count; i++)
+		if (brg_nvme_read(q, &ns, buf + i * IO_SIZE, lbas[i], nblocks, on_read, &done))
+			errx(1, "%s", brg_errmsg());
+	brg_nvme_ring(q);
+	return rte_rdtsc() - start;
+}
+
+static __attribute__((noinline)) uint64_t submit_many_prepared(unsigned int count)
+{
+	struct brg_nvme_qpair *q = manual;
+	struct brg_nvme_sqe sqes[BATCH];
+	uint64_t start;
+
+	for (unsigned int i = 0; i < count; i++)
+		check(brg_nvme_prepare(ctrl, &ns, nvme_cmd_read, buffers + i * IO_SIZE,
+				       random_lba(), blocks, NULL, &sqes[i]));
+	start = begin(q, NULL, 0);
+	for (unsigned int i = 0; i < count; i++)
+		if (brg_nvme_submit(q, &sqes[i], on_read, &done))
+			errx(1, "%s", brg_errmsg());
+	brg_nvme_ring(q);
+	return rte_rdtsc() - start;
+}
+
 /* Time for the device, none of it spent on this CPU. */
 static void wait_ms(unsigned int ms)
 {
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l}, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000l}, NULL);
 }
 
-/* Submit @count reads to a queue pair at rest, and take those that the first successful poll
- * finds; false when these are not all. */
-static bool round_of(unsigned int count, uint64_t *submit, uint64_t *poll)
+static __attribute__((noinline)) uint64_t poll_once(struct brg_nvme_qpair *q, int *found)
 {
-	unsigned int done = 0, i, wait;
-	uint64_t lbas[BATCH], start;
-	int found = 0;
+	uint64_t start = rte_rdtsc();
+	int rc = brg_nvme_poll(q, 0);
+	uint64_t ticks;
 
-	for (i = 0; i < count; i++)
-		lbas[i] = random_lba();
-	start = rte_rdtsc();
-	for (i = 0; i < count; i++)
-		if (brg_nvme_read(qp, &ns, buffers + i * IO_SIZE, lbas[i], blocks, on_read, &done))
-			errx(1, "%s", brg_errmsg());
-	*submit = rte_rdtsc() - start;
-	for (wait = 1; !found && wait < 1000; wait++) {
-		wait_ms(10 + wait);
-		start = rte_rdtsc();
-		found = brg_nvme_poll(qp, 0);
-		*poll = rte_rdtsc() - start;
-		check(found);
-	}
-	while (brg_nvme_outstanding(qp))
-		check(brg_nvme_poll(qp, 0));
-	return found == (int)count && done == count;
+	if (rc < 0)
+		errx(1, "%s", brg_errmsg());
+	ticks = rte_rdtsc() - start;
+	*found = rc;
+	return ticks;
 }
 
-static void rounds_of_one(void)
+/*
+ * Submit to a queue pair at rest, wait, and poll. Counts when the first poll that finds anything
+ * finds all. Commands are told apart from their completions only one at a time.
+ */
+static void rounds(enum ring ring, struct brg_nvme_qpair *q, unsigned int count,
+		   uint64_t (*submit)(unsigned int count), enum what whole, int submitting,
+		   int polling)
 {
-	static const struct row submit_row = {"submit", "55", "522", "706"};
-	static const struct row poll_row = {"poll-finds-one", "45", "321", "62"};
-	static const struct row whole_row = {"depth-1", "100", "843", "768"};
-	struct cost c_submit = {0}, c_poll = {0}, c_whole = {0};
-	uint64_t submit, poll;
-
 	for (unsigned int i = 0; i < RUNS; i++) {
-		if (!round_of(1, &submit, &poll))
+		uint64_t ticks, poll = 0;
+		int found = 0;
+
+		done = 0;
+		ticks = submit(count);
+		for (unsigned int wait = 10; !found && wait < 500; wait++) {
+			wait_ms(wait);
+			poll = poll_once(q, &found);
+		}
+		if (!found)
+			errx(1, "reads did not complete");
+		while (brg_nvme_outstanding(q))
+			check(brg_nvme_poll(q, 0));
+		if (done != count)
+			errx(1, "%u of %u reads were called back", done, count);
+		if (found != (int)count)
 			continue;
-		add(&c_submit, submit);
-		add(&c_poll, poll);
-		add(&c_whole, submit + poll - overhead);
+		add(&costs[whole][ring], ticks + poll - overhead);
+		if (submitting >= 0)
+			add(&costs[submitting][ring], ticks);
+		if (polling >= 0)
+			add(&costs[polling][ring], poll);
 	}
-	tell(&submit_row, &c_submit, 1);
-	tell(&poll_row, &c_poll, 1);
-	tell(&whole_row, &c_whole, 1);
 }
 
-static void rounds_of_many(void)
+static void empty_polls(enum ring ring)
 {
-	static const struct row row = {"batch-of-32", "70", "645", "740"};
-	struct cost c = {0};
-	uint64_t submit, poll;
-
-	for (unsigned int i = 0; i < RUNS; i++)
-		if (round_of(BATCH, &submit, &poll))
-			add(&c, submit + poll - overhead);
-	if (!c.runs)
-		errx(1, "no poll found all of %d reads", BATCH);
-	tell(&row, &c, BATCH);
-}
-
-static void empty_polls(void)
-{
-	static const struct row row = {"empty-poll", "9", "150", "9"};
-	struct cost c = {0};
-
 	for (unsigned int i = 0; i < RUNS; i++) {
-		uint64_t start = rte_rdtsc();
-		int found = brg_nvme_poll(qp, 0);
+		int found;
+		uint64_t ticks = poll_once(qp, &found);
 
-		add(&c, rte_rdtsc() - start);
+		add(&costs[EMPTY_POLL][ring], ticks);
 		if (found)
 			errx(1, "a poll of an idle queue pair found %d", found);
 	}
-	tell(&row, &c, 1);
+}
+
+static void measure(enum ring ring)
+{
+	const struct brg_nvme_qpair_opts opts = {.manual = true};
+
+	check(brg_nvme_ns_get(ctrl, 1, &ns));
+	blocks = IO_SIZE / ns.block_size;
+	check(brg_nvme_qpair_create(ctrl, &opts, &manual));
+	rounds(ring, qp, 1, submit_one, DEPTH_1, SUBMIT, POLL_ONE);
+	rounds(ring, qp, 1, submit_prepared, WHATS - 1, SUBMIT_PREPARED, POLL_PREPARED);
+	rounds(ring, qp, BATCH, submit_many, BATCH_MANY, -1, -1);
+	rounds(ring, manual, BATCH, submit_manual, BATCH_MANUAL, -1, -1);
+	rounds(ring, manual, BATCH, submit_many_prepared, BATCH_PREPARED, -1, -1);
+	costs[EMPTY_POLL][ring].runs = 0;
+	empty_polls(ring);
 }
 
 /* Attaching */
@@ -188,25 +295,26 @@ static uint64_t cpu_ticks(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)((double)t.tv_sec * (double)rte_get_tsc_hz() +
-			  (double)t.tv_nsec * (double)rte_get_tsc_hz() / 1e9);
+	return (uint64_t)(((double)t.tv_sec + (double)t.tv_nsec / 1e9) * (double)rte_get_tsc_hz());
+}
+
+static void open_with(enum ring ring)
+{
+	const struct brg_nvme_opts opts = {.io_queues = 2, .no_shadow_doorbells = ring == PLAIN};
+
+	check(brg_nvme_open(dev, &opts, &ctrl));
+	check(brg_nvme_qpair_create(ctrl, NULL, &qp));
 }
 
 static void attach(const char *bdf)
 {
-	static const struct row cpu_row = {"attach", "1000000", "5.0 M", "4.1 M"};
-	static const struct row elapsed_row = {"attach-elapsed-us", "5000", "232000", "123000"};
-	const struct brg_nvme_opts opts = {.io_queues = 1};
-	struct cost c_cpu = {.runs = 1}, c_elapsed = {.runs = 1};
 	uint64_t start = rte_rdtsc(), cpu = cpu_ticks();
 
 	check(brg_device_open(bdf, &dev));
-	check(brg_nvme_open(dev, &opts, &ctrl));
-	check(brg_nvme_qpair_create(ctrl, NULL, &qp));
-	c_cpu.least = cpu_ticks() - cpu;
-	c_elapsed.least = (rte_rdtsc() - start) * 1000000 / rte_get_tsc_hz();
-	tell(&cpu_row, &c_cpu, 1);
-	tell(&elapsed_row, &c_elapsed, 1);
+	open_with(SHADOW);
+	costs[ATTACH][SHADOW] = (struct cost){cpu_ticks() - cpu, 1};
+	costs[ATTACH_US][SHADOW] =
+		(struct cost){(rte_rdtsc() - start) * 1000000 / rte_get_tsc_hz(), 1};
 }
 
 static void calibrate(void)
@@ -221,38 +329,80 @@ static void calibrate(void)
 	overhead = c.least;
 }
 
+/* What was found */
+
+static void print_cell(struct table *t, const struct cost *c, unsigned int per)
+{
+	if (!c->runs)
+		table_cell(t, "-");
+	else if (per > 1)
+		table_cell(t, "%.1f", (double)c->least / per);
+	else
+		table_cell(t, "%" PRIu64, c->least);
+}
+
+static void print(void)
+{
+	static const char *const heads[] = {"4 KiB random read",
+					    ">shadow doorbells",
+					    ">plain doorbells",
+					    ">target",
+					    ">SPDK",
+					    ">libvfn",
+					    NULL};
+	struct table *t = table_new(heads);
+
+	for (unsigned int i = 0; i < WHATS; i++) {
+		table_cell(t, "%s", rows[i].title);
+		print_cell(t, &costs[i][SHADOW], rows[i].per);
+		print_cell(t, &costs[i][PLAIN], rows[i].per);
+		table_cell(t, "%s", rows[i].target);
+		table_cell(t, "%s", rows[i].spdk);
+		table_cell(t, "%s", rows[i].libvfn);
+	}
+	table_print(t, stdout);
+	table_free(t);
+}
+
+/* As the markers of brg_stat_mark(), which barrage-lab cost collects. */
+static int write_records(const char *path)
+{
+	FILE *records = fopen(path, "w");
+
+	if (!records)
+		err(1, "%s", path);
+	for (unsigned int i = 0; i < WHATS; i++)
+		for (unsigned int r = 0; r < RINGS; r++)
+			if (costs[i][r].runs)
+				fprintf(records,
+					"{\"since\":\"%s\",\"mark\":\"%s\",\"ticks\":%" PRIu64
+					"}\n",
+					ring_names[r], rows[i].name,
+					(costs[i][r].least + rows[i].per / 2) / rows[i].per);
+	return fclose(records);
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const heads[] = {
-		"4 KiB random read", ">instructions", ">target", ">SPDK", ">libvfn", NULL};
 	const char *path = getenv("BARRAGE_RECORDS");
 
 	if (argc != 2)
 		errx(2, "usage: barrage-nvme-cost BDF\nExample: barrage-nvme-cost 0000:00:04.0");
-	records = path ? fopen(path, "w") : NULL;
-	if (path && !records)
-		err(1, "%s", path);
-	if (records) /* written when all is measured: writing makes the host interrupt us */
-		setvbuf(records, NULL, _IOFBF, 1 << 16);
-	table = table_new(heads);
 	calibrate();
-
 	check(brg_env_init(&(struct brg_env_opts){.program = "barrage-nvme-cost"}));
 	attach(argv[1]);
-	check(brg_nvme_ns_get(ctrl, 1, &ns));
-	blocks = IO_SIZE / ns.block_size;
 	buffers = rte_malloc(NULL, BATCH * IO_SIZE, IO_SIZE);
 	if (!buffers)
 		errx(1, "no memory for %d reads", BATCH);
-	rounds_of_one();
-	rounds_of_many();
-	empty_polls();
-	table_print(table, stdout);
-
-	table_free(table);
-	rte_free(buffers);
+	measure(SHADOW);
 	brg_nvme_close(ctrl);
+	open_with(PLAIN);
+	measure(PLAIN);
+	brg_nvme_close(ctrl);
+
+	rte_free(buffers);
 	brg_device_close(dev);
 	brg_env_cleanup();
-	return records && fclose(records) ? 1 : 0;
+	print();
+	return path && write_records(path) ? 1 : 0;
 }

@@ -66,7 +66,7 @@ static inline void *fake_work(void *arg)
 			continue;
 		}
 		atomic_thread_fence(memory_order_acquire);
-		sqe = f->ctrl.admin->sq[f->sq_head];
+		sqe = f->ctrl.admin->path.sq[f->sq_head];
 		f->sq_head = (f->sq_head + 1) % FAKE_DEPTH;
 		if (f->nseen < MOST_SEEN)
 			f->seen[f->nseen] = sqe;
@@ -97,7 +97,8 @@ fake_admin_new(uint16_t (*device)(struct fake_admin *, const struct brg_nvme_sqe
 {
 	struct fake_admin *f = calloc(1, sizeof(*f));
 	size_t bytes = RTE_ALIGN_CEIL(brg_queue_bytes(FAKE_DEPTH), RTE_CACHE_LINE_SIZE);
-	size_t dma_bytes = brg_queue_dma_bytes(FAKE_DEPTH, 0);
+	struct brg_queue_opts opts = {.depth = FAKE_DEPTH, .cq_depth = FAKE_DEPTH};
+	size_t dma_bytes = brg_queue_dma_bytes(&opts);
 
 	assert_non_null(f);
 	f->device = device;
@@ -117,7 +118,10 @@ fake_admin_new(uint16_t (*device)(struct fake_admin *, const struct brg_nvme_sqe
 	assert_non_null(f->dma);
 	memset(f->ctrl.admin, 0, bytes);
 	memset(f->dma, 0, dma_bytes);
-	brg_queue_init(f->ctrl.admin, FAKE_DEPTH, f->dma, 0, &f->sq_doorbell, &f->cq_doorbell);
+	opts.dma = f->dma;
+	opts.sq_doorbell = &f->sq_doorbell;
+	opts.cq_doorbell = &f->cq_doorbell;
+	brg_queue_init(f->ctrl.admin, &opts);
 	assert_int_equal(pthread_create(&f->thread, NULL, fake_work, f), 0);
 	return f;
 }
