@@ -405,6 +405,125 @@ int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl);
 BRG_API
 const char *brg_nvme_event_str(const struct brg_nvme_event *event);
 
+/** How to format (5.14). Zeroed but for nsid: format 0, no metadata, nothing erased on purpose. */
+struct brg_nvme_format {
+	uint32_t nsid; /* NVME_NSID_ALL: every namespace */
+	uint8_t lbaf;  /* index into the formats of Identify Namespace */
+	enum nvme_cmd_format_ses erase;
+	enum nvme_cmd_format_pi pi;
+	bool pi_first;	     /* protection information in the first bytes of the metadata */
+	bool extended;	     /* metadata interleaved with the data */
+	uint32_t timeout_ms; /* 0: ten minutes */
+};
+
+/**
+ * Format a namespace: ALL ITS DATA IS LOST. No queue pair may be using it; what brg_nvme_ns_get()
+ * said of it before is no longer so.
+ * @return also -EINVAL: the namespace has no such format, or not with that protection information.
+ */
+BRG_API
+int brg_nvme_format(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_format *format);
+
+/** How to sanitize (5.24). */
+struct brg_nvme_sanitize {
+	enum nvme_sanitize_sanact action;
+	bool allow_unrestricted_exit; /* after a failure the device may be used again */
+	bool no_deallocate;
+	uint8_t passes; /* of an overwrite, 1 to 16 */
+	bool invert;	/* the pattern between passes */
+	uint32_t pattern;
+};
+
+/**
+ * Start to sanitize: ALL DATA OF THE NVM SUBSYSTEM IS LOST, of its other controllers too. It goes
+ * on in the device, over resets; log page NVME_LOG_LID_SANITIZE tells how far it is.
+ */
+BRG_API
+int brg_nvme_sanitize(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sanitize *how);
+
+/**
+ * Start or abort a self-test (5.9). Log page NVME_LOG_LID_DEVICE_SELF_TEST tells how far it is. A
+ * reset, and so closing the controller, aborts a short one.
+ * @param nsid  NVME_NSID_ALL: with all namespaces; 0: without.
+ * @param code  NVME_ST_CODE_SHORT, _EXTENDED or _ABORT.
+ */
+BRG_API
+int brg_nvme_self_test(struct brg_nvme_ctrl *ctrl, uint32_t nsid, enum nvme_st_code code);
+
+/**
+ * Create a namespace (5.23). It is attached to no controller yet.
+ * @param wanted  nsze, ncap, flbas, dps, nmic, anagrpid, nvmsetid and endgid; the rest is ignored.
+ * @param nsid    set to what the controller called it.
+ */
+BRG_API
+int brg_nvme_ns_create(struct brg_nvme_ctrl *ctrl, const struct nvme_id_ns *wanted,
+		       enum nvme_csi csi, uint32_t *nsid);
+
+/** Delete a namespace, or NVME_NSID_ALL: ALL ITS DATA IS LOST. */
+BRG_API
+int brg_nvme_ns_delete(struct brg_nvme_ctrl *ctrl, uint32_t nsid);
+
+/** Attach a namespace to controllers of the subsystem, or detach it from them (5.22). */
+BRG_API
+int brg_nvme_ns_attach(struct brg_nvme_ctrl *ctrl, uint32_t nsid, const uint16_t *cntlids,
+		       unsigned int n, bool attach);
+
+/**
+ * Send a firmware image to the controller (5.12); brg_nvme_fw_commit() then puts it in place. It is
+ * lost by a reset, and so when the controller is closed.
+ * @param len       bytes, a multiple of 4.
+ * @param progress  called now and then with the bytes sent; may be NULL.
+ */
+BRG_API
+int brg_nvme_fw_download(struct brg_nvme_ctrl *ctrl, const void *image, size_t len,
+			 void (*progress)(void *arg, size_t sent), void *arg);
+
+/** What a committed firmware image waits for. */
+enum brg_nvme_fw_needs {
+	BRG_NVME_FW_ACTIVE,	       /* nothing */
+	BRG_NVME_FW_NEEDS_RESET,       /* a controller reset, as closing and opening does */
+	BRG_NVME_FW_NEEDS_CONV_RESET,  /* a reset of the PCI function by its link or slot */
+	BRG_NVME_FW_NEEDS_SUBSYS_RESET /* an NVM subsystem reset, or power off and on */
+};
+
+/**
+ * Put the downloaded image in a slot, or make a slot's image the one to run (5.11).
+ * @param slot  1 to 7; 0: the controller chooses.
+ * @param needs set to what is left to do; may be NULL.
+ */
+BRG_API
+int brg_nvme_fw_commit(struct brg_nvme_ctrl *ctrl, unsigned int slot, enum nvme_fw_commit_ca action,
+		       enum brg_nvme_fw_needs *needs);
+
+/** Security Send and Receive (5.25, 5.26): the protocol's own bytes, in any memory. */
+BRG_API
+int brg_nvme_security_send(struct brg_nvme_ctrl *ctrl, uint8_t protocol, uint16_t specific,
+			   const void *data, uint32_t len);
+
+BRG_API
+int brg_nvme_security_receive(struct brg_nvme_ctrl *ctrl, uint8_t protocol, uint16_t specific,
+			      void *data, uint32_t len);
+
+/** A directive to send or receive (5.7, 5.8). */
+struct brg_nvme_directive {
+	uint32_t nsid;
+	uint8_t type; /* enum nvme_directive_dtype */
+	uint8_t operation;
+	uint16_t specific;
+	uint32_t cdw12;
+	void *data; /* in any memory */
+	uint32_t len;
+};
+
+/** @param result  set to dword 0 of the completion; may be NULL. */
+BRG_API
+int brg_nvme_directive_send(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_directive *directive,
+			    uint32_t *result);
+
+BRG_API
+int brg_nvme_directive_receive(struct brg_nvme_ctrl *ctrl,
+			       const struct brg_nvme_directive *directive, uint32_t *result);
+
 #include "brg_nvme_path.h"
 
 #ifdef __cplusplus
