@@ -23,6 +23,12 @@ int cmd_perf(int argc, char **argv);
 int cmd_health(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_feature(int argc, char **argv);
+int cmd_ns(int argc, char **argv);
+int cmd_format(int argc, char **argv);
+int cmd_sanitize(int argc, char **argv);
+int cmd_self_test(int argc, char **argv);
+int cmd_fw(int argc, char **argv);
+int cmd_reset(int argc, char **argv);
 
 /** What the command lines can say; a command lets in its own options only. */
 struct args {

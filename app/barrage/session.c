@@ -78,10 +78,3 @@ bool session_confirm(bool yes, const char *fmt, ...)
 	warnx("nothing was done");
 	return false;
 }
-
-void session_progress(const char *what, uint64_t done, uint64_t all)
-{
-	if (!isatty(STDERR_FILENO) || !all)
-		return;
-	fprintf(stderr, "\r%s: %3" PRIu64 " %%%s", what, done * 100 / all, done >= all ? "\n" : "");
-}

@@ -24,7 +24,4 @@ int session_run_with(const char *bdf, unsigned int memory_mib, session_work work
  */
 bool session_confirm(bool yes, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/** Show progress on a terminal: "sanitize: 12 %". @p done over @p all; all of it ends the line. */
-void session_progress(const char *what, uint64_t done, uint64_t all);
-
 #endif

@@ -13,8 +13,8 @@ static const char *barrage;
 
 /* The first two ask for no device. */
 #define WITHOUT_DEVICE 2
-static const char *const names[] = {"list",   "kernel",	  "show",  "bind",
-				    "unbind", "identify", "health"};
+static const char *const names[] = {"list",	"kernel", "show",   "bind",	 "unbind",
+				    "identify", "health", "format", "self-test", "reset"};
 
 /* Those that want a word before the device. */
 static const struct {
@@ -22,6 +22,7 @@ static const struct {
 } two_words[] = {
 	{"log", "smart", "which log page? error, smart, fw"},
 	{"feature", "list", "what to do? get, set or list"},
+	{"ns", "list", "what to do? list, create, delete, attach or detach"},
 };
 
 static void mistake(int status, const char *words)
@@ -143,6 +144,45 @@ static void bad_values(void **state)
 	mistake(run(barrage, "identify", "--cns", "256", NOT_THERE, NULL), "from 0 to 255");
 }
 
+static void bad_values_of_what_destroys(void **state)
+{
+	char odd[] = "/tmp/odd-XXXXXX";
+	int fd = mkstemp(odd);
+
+	assert_int_equal(write(fd, "odd", 3), 3);
+	close(fd);
+	mistake(run(barrage, "format", "--lbaf", "64", NOT_THERE, NULL), "from 0 to 63");
+	mistake(run(barrage, "format", "-l", "1", "-b", "4K", NOT_THERE, NULL), "exclude each");
+	mistake(run(barrage, "format", "--ses", "all", NOT_THERE, NULL),
+		"none, user-data or crypto");
+	mistake(run(barrage, "format", "-n", "0", NOT_THERE, NULL), "--namespace-id 0");
+	mistake(run(barrage, "ns", "create", NOT_THERE, NULL), "--nsze");
+	mistake(run(barrage, "ns", "delete", NOT_THERE, NULL), "--namespace-id");
+	mistake(run(barrage, "ns", "attach", "-n", "1", "-c", "0,x", NOT_THERE, NULL),
+		"--controllers x");
+	mistake(run(barrage, "ns", "frobnicate", NOT_THERE, NULL), "list, create, delete");
+	mistake(run(barrage, "sanitize", NOT_THERE, NULL), "--sanact: block-erase, overwrite");
+	mistake(run(barrage, "sanitize", "-a", "burn", NOT_THERE, NULL), "crypto-erase");
+	mistake(run(barrage, "self-test", "-s", "long", NOT_THERE, NULL),
+		"short, extended or abort");
+	mistake(run(barrage, "self-test", "--no-wait", NOT_THERE, NULL), "would end a short test");
+	mistake(run(barrage, "fw", "update", NOT_THERE, NULL), "--fw");
+	mistake(run(barrage, "fw", "commit", "--slot", "8", NOT_THERE, NULL), "from 0 to 7");
+	mistake(run(barrage, "fw", "commit", "--fw", odd, NOT_THERE, NULL), "takes no image");
+	assert_int_equal(run(barrage, "fw", "update", "--fw", odd, NOT_THERE, NULL), 1);
+	assert_printed("multiple of 4 bytes, this has 3");
+	assert_int_equal(run(barrage, "fw", "update", "--fw", "/nowhere", NOT_THERE, NULL), 1);
+	assert_printed("/nowhere: No such file");
+	unlink(odd);
+	/* More than one thing before the device. */
+	mistake(run(barrage, "fw", NULL), "update or commit");
+	mistake(run(barrage, "sanitize", "-a", "overwrite", NULL), "which device?");
+	assert_int_equal(run(barrage, "sanitize", "-a", "overwrite", "--yes", NOT_THERE, NULL), 1);
+	assert_printed("there is no PCI function");
+	assert_int_equal(run(barrage, "fw", "commit", NOT_THERE, NULL), 1);
+	assert_printed("there is no PCI function");
+}
+
 static void devices_that_are_not_there(void **state)
 {
 	for (size_t i = WITHOUT_DEVICE; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -220,6 +260,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(missing_and_extra_arguments),
 		cmocka_unit_test(bad_classes),
 		cmocka_unit_test(bad_values),
+		cmocka_unit_test(bad_values_of_what_destroys),
 		cmocka_unit_test(devices_that_are_not_there),
 		cmocka_unit_test(list_is_valid_json),
 		cmocka_unit_test(empty_list),
