@@ -12,6 +12,7 @@ static const struct cli_command commands[] = {
 	{"list", "the series in the store, or its runs", cmd_list},
 	{"show", "one series, or one result and where it comes from", cmd_show},
 	{"triage", "say that a change is known, fixed or wanted", cmd_triage},
+	{"report", "a page that shows all of it", cmd_report},
 	{"export", "results as JSON or CSV, or for Prometheus", cmd_export},
 	{"prune", "remove old runs", cmd_prune},
 	{NULL, NULL, NULL},

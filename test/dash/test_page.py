@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The page in Chromium, opened from the disk and used: test_page.py BARRAGE-DASH SCREENSHOTS.
+
+Every step fails on a message in the browser's console and on any request but for the page itself.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from browser import Browser
+
+ENTER, ESCAPE, LEFT, HOME, TAB = "\ue007", "\ue00c", "\ue012", "\ue011", "\ue004"
+MADE = pathlib.Path(__file__).with_name("made_results.py")
+
+
+def check(what, truth, seen=None):
+    if not truth:
+        raise AssertionError(f"{what}: {seen!r}" if seen is not None else what)
+
+
+def run(*command):
+    return subprocess.run([str(part) for part in command], check=True, capture_output=True,
+                          text=True).stdout
+
+
+class Page:
+    """A report of made results, in a browser."""
+
+    def __init__(self, program, folder, screenshots, browser):
+        self.program, self.folder, self.shots, self.browser = program, folder, screenshots, browser
+
+    def add(self, *options):
+        """Make results, and add them to a new store."""
+        made = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        run(sys.executable, MADE, made, *options)
+        self.store = made / "results.db"
+        run(self.program, "add", "--db", self.store, *sorted(made.glob("*.json")))
+
+    def report(self, *options):
+        """Write the report, and open it."""
+        told = json.loads(run(self.program, "report", "--json", "--db", self.store,
+                              "-o", self.folder / "report", *options))
+        self.path = pathlib.Path(told["file"])
+        self.browser.resize(1280, 900)
+        self.open()
+        return told
+
+    def open(self, fragment=""):
+        self.browser.open(f"{self.path}{fragment}")
+        self.quiet()
+
+    def quiet(self):
+        """Nothing in the console, and nothing but the page was asked for."""
+        messages = self.browser.console()
+        check("console", not messages, messages)
+        strangers = [url for url in self.browser.requests()
+                     if not url.startswith((f"file://{self.path}", "about:blank", "data:", "chrome"))]
+        check("requests", not strangers, strangers)
+
+    def shot(self, name):
+        self.browser.screenshot(self.shots / f"{name}.png")
+        self.quiet()
+
+
+def worst_first(page):
+    rows = page.browser.texts("#changed tbody tr")
+    check("the slowdown comes first", "worse" in rows[0] and "queue lcores=1" in rows[0], rows)
+    check("by how much", "+19.7 %" in rows[0], rows[0])
+    check("counts changed by 7", sum("exact count" in row for row in rows) == 6, rows)
+    check("old changes are no news", not any("read" in row for row in rows), rows)
+
+
+def texts_stay_texts(page):
+    browser = page.browser
+    names = browser.texts("#all td.name")
+    check("the hostile name is shown", any("<img src=x onerror=alert(1)></script>" in name
+                                           for name in names), names)
+    check("and is no element", browser.script("return document.querySelectorAll('img').length") == 0)
+    browser.type("[name=text]", "onerror")
+    browser.wait("only the hostile one is left",
+                 "document.querySelectorAll('#all tbody tr').length === 2")
+    browser.click("#all td.name button")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    check("its command is text", "<img src=x" in browser.texts("#point pre")[0])
+    page.shot("hostile")
+    browser.click("#point-close")
+    browser.click("#one-close")
+    page.open()
+
+
+def filters_filter(page):
+    browser = page.browser
+    count = "document.querySelectorAll('#all tbody tr').length"
+    everything = browser.script(f"return {count}")
+    for name, value, word in (("handler", "insert-pfn", "insert-pfn"),
+                              ("kernel", "6.12.3", "first_fault"),
+                              ("machine", "counting mode", "cost")):
+        page.open()
+        browser.click(f"[name={name}] option[value='{value}']")
+        browser.wait(f"fewer series with {name} {value}", f"{count} < {everything}")
+        rows = browser.texts("#all tbody tr")
+        check(f"all are of {value}", rows and all(word in row for row in rows), rows)
+    page.open()
+    browser.click("[name=worse]")
+    browser.wait("fewer series with regressions only", f"{count} < {everything}")
+    check("8 series got worse", browser.script(f"return {count}") == 8)
+    verdicts = browser.texts("#changed tbody td:first-child")
+    check("only what is worse", all("worse" in verdict for verdict in verdicts), verdicts)
+    page.open()
+    browser.type("[name=text]", "no such words")
+    browser.wait("nothing matches", "document.querySelector('#all p') !== null")
+    check("and says so", "No series matches" in browser.texts("#all")[0])
+    page.open()
+
+
+def follow_a_point(page):
+    browser = page.browser
+    browser.click("#changed td.name button")
+    browser.wait("the series opens", "!document.getElementById('one').hidden")
+    check("at its change", "57 of 60" in browser.texts("#one-at")[0], browser.texts("#one-at"))
+    check("which is listed", "+19.7 %" in browser.texts("#one-changes tbody tr")[0])
+    page.shot("series-light")
+
+    # The last of the 60 points: half a place from the right end of the drawing.
+    area = browser.script("""
+        const canvas = document.querySelector("#one-chart canvas").getBoundingClientRect();
+        return [canvas.right, canvas.top + canvas.height / 2, canvas.width]""")
+    browser.click_at(area[0] - 8, area[1])
+    browser.wait("the point opens", "document.getElementById('point').open")
+    check("it is the last", browser.script("return document.getElementById('point-after').disabled"))
+    body = browser.texts("#point-body")[0]
+    for word in ("6.1.0-56", "8 values", "median", "lab-1, 2 CPUs", f"{59:040x}", "./made --seed 59"):
+        check(f"the point tells {word}", word in body, body)
+    page.shot("point-light")
+    browser.click("#point-before")
+    check("the one before", "./made --seed 58" in browser.texts("#point-body")[0])
+    browser.click("#point-close")
+    page.quiet()
+
+
+def keyboard(page):
+    browser = page.browser
+    page.open()
+    browser.script("document.querySelector('#changed td.name button').focus()")
+    browser.press(ENTER)
+    browser.wait("Enter opens the series", "!document.getElementById('one').hidden")
+    browser.press(TAB)
+    browser.press(TAB)
+    check("Tab reaches the chart",
+          browser.script("return document.activeElement.id") == "one-chart")
+    browser.press(LEFT)
+    check("an arrow goes one back", browser.texts("#one-at")[0].startswith("56 of 60"))
+    browser.press(HOME)
+    check("Home goes to the first", browser.texts("#one-at")[0].startswith("1 of 60"))
+    browser.press(ENTER)
+    browser.wait("Enter opens the point", "document.getElementById('point').open")
+    browser.press(ESCAPE)
+    browser.wait("Escape closes it", "!document.getElementById('point').open")
+    page.quiet()
+
+
+def links(page):
+    """The address says what is shown, and brings it back."""
+    browser = page.browser
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    fragment = browser.script("return location.hash")
+    check("the address tells the result", "result=0" in fragment, fragment)
+    page.open(fragment)
+    browser.wait("the point opens", "document.getElementById('point').open")
+    check("the same", "./made --seed 0" in browser.texts("#point-body")[0])
+    page.open()
+
+
+def before_and_after(page):
+    browser = page.browser
+    browser.wait("handlers are compared", "!document.getElementById('compared').hidden")
+    survival = browser.texts("#survival tbody tr")
+    check("who survived", any("25 %" in row and "100 %" in row for row in survival), survival)
+    for part in ("latency", "size", "lcores"):
+        browser.wait(f"{part} is drawn", f"document.querySelector('#{part} canvas') !== null")
+        check(f"{part} has a legend", len(browser.texts(f"#{part} .legend span")) >= 2)
+    browser.script("document.getElementById('latency').scrollIntoView()")
+    check("both handlers have a row", len(browser.texts("#latency tbody tr")) == 4)
+    page.shot("compared-light")
+    browser.click("#survival tbody td.worse button")
+    browser.wait("a cell opens its series", "!document.getElementById('one').hidden")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    check("1 of 4 survived", "1 of 4" in browser.texts("#point-body")[0])
+    browser.click("#point-close")
+    page.quiet()
+
+
+def themes(page):
+    browser = page.browser
+    page.open()
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = browser.script(f"return {ground}")
+    page.shot("page-light")
+    browser.click("#theme")
+    browser.wait("the ground is dark", f"{ground} !== '{light}'")
+    browser.click("#changed td.name button")
+    page.shot("series-dark")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    page.shot("point-dark")
+    browser.click("#point-close")
+    browser.script("document.getElementById('compared').scrollIntoView()")
+    page.shot("compared-dark")
+    browser.click("#theme")
+    browser.prefer("dark")
+    page.open()
+    check("a choice goes before the system's", browser.script(f"return {ground}") == light)
+    browser.script("localStorage.clear()")
+    page.open()
+    check("without one the system's holds", browser.script(f"return {ground}") != light)
+    browser.prefer("light")
+
+
+def phone(page):
+    browser = page.browser
+    browser.resize(390, 844)
+    page.open()
+    browser.click("#changed td.name button")
+    browser.wait("the series opens", "!document.getElementById('one').hidden")
+    check("nothing is wider than the phone", browser.script(
+        "return document.documentElement.scrollWidth <= innerWidth"))
+    page.shot("phone-series")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    page.shot("phone-point")
+    browser.click("#point-close")
+    browser.click("#one-close")
+    browser.script("scrollTo(0, 0)")
+    page.shot("phone-page")
+    browser.resize(1280, 900)
+
+
+def one_point(page):
+    browser = page.browser
+    page.open()
+    browser.type("[name=text]", "only once")
+    browser.wait("one series is left", "document.querySelectorAll('#all tbody tr').length === 2")
+    browser.click("#all td.name button")
+    check("one result", browser.texts("#one-at")[0].startswith("1 of 1"))
+    check("no changes", "No change points" in browser.texts("#one-changes")[0])
+    page.shot("one-point")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    check("which opens", "without repetitions" in browser.texts("#point-body")[0])
+    browser.click("#point-close")
+    page.quiet()
+
+
+def history(page):
+    page.add()
+    told = page.report()
+    check("65 series", told["series"] == 65, told)
+    for step in (worst_first, texts_stay_texts, filters_filter, follow_a_point, keyboard, links,
+                 before_and_after, themes, phone, one_point):
+        print(f"  {step.__name__}", flush=True)
+        step(page)
+
+
+def empty(page):
+    """No results at all, as there are none of this benchmark."""
+    page.report("--benchmark", "none")
+    check("it says what to do", "barrage-dash add" in page.browser.texts("#all")[0])
+    check("nothing changed", "Nothing changed" in page.browser.texts("#changed")[0])
+    page.shot("empty")
+
+
+def long_series(page):
+    """10,000 results in a series: drawn whole, and the change in it found."""
+    page.add("--long")
+    told = page.report()
+    check("all of them", told["results"] == 20000, told)
+    page.browser.click("#all td.name button")
+    check("drawn", page.browser.texts("#one-at")[0].startswith("10000 of 10000"),
+          page.browser.texts("#one-at"))
+    changes = page.browser.texts("#one-changes tbody tr")
+    check("with its step", any("+10" in change or "+9.9" in change for change in changes), changes)
+    page.shot("long-series")
+
+
+def main():
+    program, screenshots = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+    screenshots.mkdir(parents=True, exist_ok=True)
+    # In memory, where there is such a folder: 10,000 files and as many transactions are written.
+    memory = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder, Browser() as browser:
+        page = Page(program, pathlib.Path(folder), screenshots, browser)
+        for part in (history, empty, long_series):
+            print(part.__name__, flush=True)
+            part(page)
+
+
+main()
