@@ -216,6 +216,7 @@ static int work(void *arg)
 				continue;
 			take(f, now);
 			give(f, now);
+			brg_nvme_ring(f->qp); /* once for all that was given */
 			f->over |= !brg_nvme_outstanding(f->qp) && !may_go_on(f, now);
 			running += !f->over;
 		}
@@ -342,7 +343,7 @@ static int make_slots(struct perf_flow *f, char *why, size_t size)
 static int make_flow(struct perf_device *d, unsigned int index, const struct perf_options *o,
 		     char *why, size_t size)
 {
-	struct brg_nvme_qpair_opts opts = {.depth = (uint16_t)(o->queue_depth + 1)};
+	struct brg_nvme_qpair_opts opts = {.depth = (uint16_t)(o->queue_depth + 1), .manual = true};
 	struct perf_flow *f = calloc(1, sizeof(*f));
 	int rc;
 
