@@ -69,8 +69,9 @@ static const struct argp_option options[] = {
 	 0},
 	{"disk-size", OPT_DISK_SIZE, "MIB", 0, "size of the empty one (default 1024)", 0},
 	{"device", OPT_DEVICE, "DEVICE", 0,
-	 "another PCI function on vfio-pci: a QEMU device, as edu or e1000e, or ivshmem:SIZE for a "
-	 "BAR 2 of that size; the addresses are in BARRAGE_DEVICES",
+	 "another PCI function on vfio-pci: a QEMU device, as edu or e1000e, ivshmem:SIZE for a "
+	 "BAR 2 of that size, or nvme:SIZE for a controller with an empty disk; the addresses are "
+	 "in BARRAGE_DEVICES",
 	 0},
 	{"steps", OPT_STEPS, "FILE", 0,
 	 "what to do to the controller meanwhile, as 'when \"reading\" unplug' (barrage-lab(1))",
@@ -150,6 +151,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		append("--with", o->programs, MOST, arg);
 		break;
 	case OPT_DEVICE:
+		if (!vm_device_ok(arg))
+			argp_error(state, "--device %s: a size is a number and M or G", arg);
 		append("--device", o->devices, VM_SLOTS - 1, arg);
 		break;
 	case OPT_STEPS:

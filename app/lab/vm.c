@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,9 +54,10 @@ struct vm {
 	const struct vm_streams *streams;
 	struct vm_outcome *outcome;
 	pid_t pid;
-	int disk;	      /* memory file, -1 when the disk is a file of the user's */
-	int ours[CHANNELS];   /* our ends; -1: closed */
-	int theirs[CHANNELS]; /* QEMU's ends */
+	int disk; /* memory file, -1 when the disk is a file of the user's */
+	int more_disks[VM_FIRST_SLOT + VM_SLOTS]; /* by slot; -1: the device has none */
+	int ours[CHANNELS];			  /* our ends; -1: closed */
+	int theirs[CHANNELS];			  /* QEMU's ends */
 	struct line control, record;
 	struct ending endings[CHANNELS]; /* of those that the program has */
 	bool said;			 /* init told how the program ended */
@@ -197,19 +199,37 @@ const char *vm_nvme_bdf(const struct vm_config *c)
 	return c->steps ? VM_SLOT_BDF : VM_NVME_BDF;
 }
 
-static void add_devices(struct args *args, const struct vm_config *c)
+/* What stands behind the colon of a device that is ours, or NULL. */
+static const char *size_of(const char *device, const char *kind)
 {
-	static const char ivshmem[] = "ivshmem:";
+	size_t len = strlen(kind);
+
+	return !strncmp(device, kind, len) && device[len] == ':' ? device + len + 1 : NULL;
+}
+
+static void add_devices(struct args *args, const struct vm *vm)
+{
 	int slot = VM_FIRST_SLOT + 1;
 
-	for (char *const *d = c->devices; d && *d; d++, slot++) {
-		if (strncmp(*d, ivshmem, strlen(ivshmem)) != 0) {
+	for (char *const *d = vm->config->devices; d && *d; d++, slot++) {
+		const char *bar = size_of(*d, "ivshmem");
+
+		if (bar) {
+			add_option(args, "-object", "memory-backend-ram,id=m%d,share=on,size=%s",
+				   slot, bar);
+			add_option(args, "-device", "ivshmem-plain,memdev=m%d,addr=0x%x", slot,
+				   slot);
+		} else if (size_of(*d, "nvme")) {
+			add_option(args, "-blockdev",
+				   "driver=raw,node-name=disk%d,file.driver=file,"
+				   "file.filename=/proc/self/fd/%d",
+				   slot, vm->more_disks[slot]);
+			add_option(args, "-device",
+				   "nvme,id=nvme%d,serial=barrage%d,drive=disk%d,addr=0x%x", slot,
+				   slot, slot, slot);
+		} else {
 			add_option(args, "-device", "%s,addr=0x%x", *d, slot);
-			continue;
 		}
-		add_option(args, "-object", "memory-backend-ram,id=m%d,share=on,size=%s", slot,
-			   *d + strlen(ivshmem));
-		add_option(args, "-device", "ivshmem-plain,memdev=m%d,addr=0x%x", slot, slot);
 	}
 }
 
@@ -243,14 +263,54 @@ static void open_channels(struct vm *vm)
 	}
 }
 
-static void open_disk(struct vm *vm)
+static int empty_disk(uint64_t bytes)
 {
-	vm->disk = -1;
-	if (vm->config->disk)
-		return;
-	vm->disk = memfd_create("disk", 0);
-	if (vm->disk < 0 || ftruncate(vm->disk, (off_t)vm->config->disk_mib << 20) < 0)
-		err(1, "an empty disk of %lu MiB", vm->config->disk_mib);
+	int fd = memfd_create("disk", 0);
+
+	if (fd < 0 || bytes > INT64_MAX || ftruncate(fd, (off_t)bytes) < 0)
+		err(1, "an empty disk of %lu MiB", bytes >> 20);
+	return fd;
+}
+
+/* "64M", "1G"; 0 for anything else. */
+static uint64_t parse_size(const char *text)
+{
+	char *end;
+	uint64_t size = strtoull(text, &end, 10);
+	unsigned int shift = *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+
+	return shift && !end[1] && size <= UINT64_MAX >> shift ? size << shift : 0;
+}
+
+bool vm_device_ok(const char *device)
+{
+	const char *size = size_of(device, "nvme");
+
+	return !size || parse_size(size);
+}
+
+static void open_disks(struct vm *vm)
+{
+	int slot = VM_FIRST_SLOT + 1;
+
+	vm->disk = vm->config->disk ? -1 : empty_disk((uint64_t)vm->config->disk_mib << 20);
+	for (char *const *d = vm->config->devices; d && *d; d++, slot++) {
+		const char *size = size_of(*d, "nvme");
+
+		vm->more_disks[slot] = size ? empty_disk(parse_size(size)) : -1;
+	}
+}
+
+/* QEMU has them. */
+static void close_disks(struct vm *vm)
+{
+	int slot = VM_FIRST_SLOT + 1;
+
+	if (vm->disk >= 0)
+		close(vm->disk);
+	for (char *const *d = vm->config->devices; d && *d; d++, slot++)
+		if (vm->more_disks[slot] >= 0)
+			close(vm->more_disks[slot]);
 }
 
 static void exec_qemu(const struct vm *vm, char **argv) __attribute__((noreturn));
@@ -272,14 +332,14 @@ static void start(struct vm *vm)
 	struct args args = {.argc = 0};
 
 	open_channels(vm);
-	open_disk(vm);
+	open_disks(vm);
 	add(&args, "qemu-system-x86_64");
 	add_cpus(&args, vm->config);
 	add_machine(&args, vm->config);
 	add_kernel(&args, vm->config);
 	add_disk(&args, vm);
 	add_controller(&args, vm->config);
-	add_devices(&args, vm->config);
+	add_devices(&args, vm);
 	add_channels(&args, vm);
 
 	vm->pid = fork();
@@ -560,8 +620,7 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 		}
 	}
 	waitpid(vm.pid, &status, 0);
-	if (vm.disk >= 0)
-		close(vm.disk);
+	close_disks(&vm);
 	judge(&vm, status);
 	stepper_close(&vm.stepper);
 	return 0;

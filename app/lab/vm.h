@@ -32,8 +32,9 @@ struct vm_config {
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
 	const char *disk;	 /* image file of the namespace; NULL: an empty one, of */
 	unsigned long disk_mib;
-	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, or "ivshmem:64M"
-				 for a BAR of that size; ended by NULL; NULL: none */
+	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, "ivshmem:64M" for
+				 a BAR of that size, or "nvme:64M" for a controller with an empty
+				 disk; ended by NULL; NULL: none */
 	const struct steps *steps; /* done to it while the program runs; NULL: none */
 	unsigned int limit_s;	   /* the guest is stopped after so long, */
 	unsigned int silence_s;	   /* or when nothing at all has come from it for so long */
@@ -68,6 +69,9 @@ struct vm_outcome {
 	char text[4096];
 	struct console console;
 };
+
+/** Whether vm_config.devices may hold it, as far as the lab knows: a size must be one. */
+bool vm_device_ok(const char *device);
 
 /** Where the guest has its NVMe controller. */
 const char *vm_nvme_bdf(const struct vm_config *config);

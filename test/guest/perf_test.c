@@ -70,6 +70,33 @@ static void reads_as_often_as_told(void **state)
 	json_decref(json);
 }
 
+/* A part of the commands each, and a sum over all. */
+static void drives_several_devices(void **state)
+{
+	const char *other = getenv("BARRAGE_DEVICES");
+	json_t *json, *list;
+	double seconds = 0;
+
+	assert_non_null(other);
+	assert_int_equal(
+		run(barrage, "perf", "--count", "500", "--json", "--lcores", "2", other, bdf, NULL),
+		0);
+	json = printed_json();
+	list = json_object_get(json, "devices");
+	assert_int_equal(json_array_size(list), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *device = json_array_get(list, i);
+
+		assert_string_equal(json_string_value(json_object_get(device, "bdf")),
+				    i ? bdf : other);
+		assert_true(value(json_object_get(device, "read"), "ios") == 500);
+		seconds = RTE_MAX(seconds, value(device, "seconds"));
+	}
+	assert_true(value(json_object_get(json, "read"), "ios") == 1000);
+	assert_true(value(json, "seconds") >= seconds);
+	json_decref(json);
+}
+
 static void mixes_reads_and_writes(void **state)
 {
 	json_t *json;
@@ -171,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_as_often_as_told),
+		cmocka_unit_test(drives_several_devices),
 		cmocka_unit_test(mixes_reads_and_writes),
 		cmocka_unit_test(goes_slower_when_told),
 		cmocka_unit_test(verifies_what_it_wrote),

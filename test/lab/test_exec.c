@@ -123,6 +123,7 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --memory x -- true 2>&1", 2, "--memory x: it takes a number from 256"},
 		{"$LAB exec --handler none -- true 2>&1", 2, "no handler \"none\""},
 		{"$LAB exec --fail-after 1 -- true 2>&1", 2, "--fail-after needs a --handler"},
+		{"$LAB exec --device nvme:64 -- true 2>&1", 2, "--device nvme:64: a size is"},
 		{"$LAB exec --disk /nowhere -- true 2>&1", 125, "--disk /nowhere"},
 		{"$LAB exec --modules / -- true 2>&1", 2, "goes with --kernel"},
 		{"$LAB exec --kernel /etc/passwd -- true 2>&1", 125, "is no folder"},
