@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which engine a store is in, and what does not depend on it. */
 
+#include <err.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,11 @@ struct db *db_open(const char *url, bool create)
 {
 	if (starts_with(url, "postgresql://") || starts_with(url, "postgres://"))
 		return postgres_open(url);
+	if (strstr(url, "://")) {
+		warnx("%.*s…: results are kept in an SQLite file or at postgresql://…",
+		      (int)(strstr(url, "://") + 3 - url), url);
+		return NULL;
+	}
 	return sqlite_open(url, create);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DASH_SERVER_H
+#define DASH_SERVER_H
+
+/*
+ * A PostgreSQL server of a test's own, on a Unix socket and nothing else. PostgreSQL refuses to run
+ * as root; under root it is run as the user nobody.
+ */
+
+#include <stddef.h>
+
+/**
+ * @param pg_ctl  path of that program; initdb is beside it.
+ * @param folder  where its files may be.
+ * @return the URL of its first database. A server that does not start ends the program.
+ */
+const char *server_start(const char *pg_ctl, const char *folder);
+
+/** Make a database, and give its URL. */
+void server_database(const char *url, int number, char *name, size_t size);
+
+/** Stop it, in any case before the program ends. */
+void server_stop(void);
+
+#endif
