@@ -174,6 +174,7 @@ int pick_newest(struct store *store, const struct store_filter *filter, struct p
 		else
 			take_run(pick, run.id);
 	}
+	cursor_end(runs);
 	if (got == 0 && !pick->name)
 		warnx("there are no results in %s", store_name(store));
 	return got == 0 && pick->name ? 0 : -1;
