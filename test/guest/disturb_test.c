@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A controller that is disturbed under load, as disturb.steps has it: reads fail, are not answered
+ * for a while, and the controller is taken away and put back. Whatever happens, every command that
+ * was submitted is called back once, what it read is what was written, and the program goes on.
+ * CYCLES in the environment says how often the controller is taken away.
+ */
+
+#include "disk.h"
+#include "pattern.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#define DEPTH  32
+#define BLOCKS 64
+#define BAD    8 /* the sector that disturb.steps lets fail */
+
+static const char *bdf;
+static struct brg_device_watch *watch;
+
+/* Printed for the steps to go on. */
+static void tell(const char *what)
+{
+	printf("<%s>\n", what);
+	fflush(stdout);
+}
+
+/* A controller in use. */
+struct disk {
+	struct brg_device *dev;
+	struct brg_nvme_ctrl *ctrl;
+	struct brg_nvme_ns ns;
+	struct brg_nvme_qpair *qp;
+	char *buffer; /* of all blocks */
+	uint64_t seed;
+};
+
+static void open_disk(struct disk *d)
+{
+	assert_works(brg_device_open(bdf, &d->dev));
+	assert_works(brg_nvme_open(d->dev, NULL, &d->ctrl));
+	assert_works(brg_nvme_ns_get(d->ctrl, 1, &d->ns));
+	assert_works(brg_nvme_qpair_create(d->ctrl, NULL, &d->qp));
+	d->buffer = rte_malloc(NULL, BLOCKS * d->ns.block_size, 4096);
+	assert_non_null(d->buffer);
+}
+
+static void close_disk(struct disk *d)
+{
+	brg_nvme_close(d->ctrl);
+	brg_device_close(d->dev);
+	rte_free(d->buffer);
+}
+
+static void write_data(struct disk *d, uint64_t seed)
+{
+	d->seed = seed;
+	pattern_fill(d->buffer, BLOCKS * d->ns.block_size, seed, 0);
+	assert_int_equal(write_blocks(d->qp, &d->ns, d->buffer, 0, BLOCKS), 0);
+}
+
+static void check_data(struct disk *d)
+{
+	memset(d->buffer, 0, BLOCKS * d->ns.block_size);
+	assert_int_equal(read_blocks(d->qp, &d->ns, d->buffer, 0, BLOCKS), 0);
+	assert_true(pattern_is(d->buffer, BLOCKS * d->ns.block_size, d->seed, 0));
+}
+
+/* The load: a full queue of reads of one block each. */
+
+struct load;
+
+struct read {
+	struct load *load;
+	void *buffer;
+	uint64_t lba;
+	unsigned int submitted, called;
+};
+
+struct load {
+	struct disk *disk;
+	unsigned int good[BLOCKS], bad[BLOCKS]; /* how often a block was read, or was not */
+	unsigned int ngood, nbad;
+	uint64_t next, limit; /* TSC: when it has taken too long */
+	bool stop;
+	struct read reads[DEPTH];
+};
+
+static void submit(struct read *r);
+
+static void on_read(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct read *r = arg;
+	struct load *l = r->load;
+	uint32_t size = l->disk->ns.block_size;
+
+	r->called++;
+	if (brg_nvme_status(cqe)) {
+		l->bad[r->lba]++;
+		l->nbad++;
+	} else {
+		assert_true(pattern_is(r->buffer, size, l->disk->seed, r->lba * size));
+		l->good[r->lba]++;
+		l->ngood++;
+	}
+	if (!l->stop)
+		submit(r);
+}
+
+static void submit(struct read *r)
+{
+	struct disk *d = r->load->disk;
+
+	r->lba = r->load->next++ % BLOCKS;
+	memset(r->buffer, 0, d->ns.block_size);
+	assert_works(brg_nvme_read(d->qp, &d->ns, r->buffer, r->lba, 1, on_read, r));
+	r->submitted++;
+}
+
+static struct load *start(struct disk *d)
+{
+	static struct load l;
+
+	l = (struct load){.disk = d, .limit = rte_rdtsc() + 60 * rte_get_tsc_hz()};
+	for (unsigned int i = 0; i < DEPTH; i++) {
+		l.reads[i] = (struct read){.load = &l,
+					   .buffer = d->buffer + (size_t)i * d->ns.block_size};
+		submit(&l.reads[i]);
+	}
+	return &l;
+}
+
+static int turn(struct load *l)
+{
+	int n = brg_nvme_poll(l->disk->qp, 0);
+
+	assert_works(n);
+	assert_true(rte_rdtsc() < l->limit);
+	return n;
+}
+
+static void check_calls(const struct load *l)
+{
+	for (unsigned int i = 0; i < DEPTH; i++)
+		assert_int_equal(l->reads[i].called, l->reads[i].submitted);
+}
+
+static void finish(struct load *l)
+{
+	l->stop = true;
+	while (brg_nvme_outstanding(l->disk->qp))
+		turn(l);
+	check_calls(l);
+}
+
+/* Only the reads of the block that fails do, only while it does, and with the status for that. */
+static void errors_reach_their_callbacks(void **state)
+{
+	unsigned int good_before;
+	struct disk d;
+	struct load *l;
+
+	open_disk(&d);
+	write_data(&d, 100);
+	l = start(&d);
+	while (l->good[BAD] < 10)
+		turn(l);
+	assert_int_equal(l->nbad, 0);
+	tell("healthy");
+	while (l->bad[BAD] < 10)
+		turn(l);
+	tell("failing");
+	good_before = l->good[BAD];
+	while (l->good[BAD] < good_before + 10)
+		turn(l);
+	finish(l);
+	assert_int_equal(l->nbad, l->bad[BAD]);
+	check_data(&d);
+	close_disk(&d);
+}
+
+/* Commands that are answered late are answered all the same. */
+static void silence_is_survived(void **state)
+{
+	uint64_t last, silence = rte_get_tsc_hz();
+	unsigned int good_before;
+	struct disk d;
+	struct load *l;
+
+	open_disk(&d);
+	write_data(&d, 200);
+	l = start(&d);
+	tell("to be stalled");
+	last = rte_rdtsc();
+	while (rte_rdtsc() < last + silence)
+		if (turn(l) > 0)
+			last = rte_rdtsc();
+	assert_int_equal(brg_nvme_outstanding(d.qp), DEPTH);
+	tell("silent");
+	good_before = l->ngood;
+	while (l->ngood < good_before + 10 * DEPTH)
+		turn(l);
+	finish(l);
+	assert_int_equal(l->nbad, 0);
+	close_disk(&d);
+}
+
+/* Wait for the next event of the controller; other functions may have some as well. */
+static void expect(bool added)
+{
+	struct pollfd fd = {.fd = brg_device_watch_fd(watch), .events = POLLIN};
+	struct brg_device_event event;
+	int rc;
+
+	do {
+		assert_int_equal(poll(&fd, 1, 60000), 1);
+		while ((rc = brg_device_watch_next(watch, &event)) > 0) {
+			if (strcmp(event.bdf, bdf) != 0)
+				continue;
+			assert_int_equal(event.added, added);
+			assert_int_equal(event.class_code, BRG_PCI_CLASS_NVME);
+			return;
+		}
+		assert_int_equal(rc, 0);
+	} while (true);
+}
+
+static bool kernel_asks(struct disk *d)
+{
+	struct pollfd fd = {.fd = brg_device_request_fd(d->dev), .events = POLLIN};
+
+	assert_works(fd.fd);
+	return poll(&fd, 1, 0) == 1;
+}
+
+/* Keep the queue full until the kernel wants the controller; then let go with commands in flight.
+ */
+static void read_until_it_goes(struct disk *d)
+{
+	struct load *l = start(d);
+
+	assert_false(kernel_asks(d));
+	while (l->ngood < 1000)
+		turn(l);
+	tell("reading");
+	for (unsigned int i = 0; i % 64 || !kernel_asks(d); i++)
+		turn(l);
+	assert_int_equal(l->nbad, 0);
+	assert_int_equal(brg_nvme_outstanding(d->qp), DEPTH);
+	l->stop = true;
+	brg_nvme_qpair_free(d->qp);
+	check_calls(l);
+	assert_int_equal(l->nbad, DEPTH);
+}
+
+/* The kernel's own driver wants it as well, and may be in the middle of taking it. */
+static void take_back(void)
+{
+	int rc;
+
+	for (int tries = 0; (rc = brg_device_bind(bdf, "vfio-pci")) && tries < 100; tries++)
+		rte_delay_us_sleep(50000);
+	assert_works(rc);
+}
+
+static void unplugging_is_survived(void **state)
+{
+	int cycles = atoi(getenv("CYCLES"));
+	struct disk d;
+
+	assert_true(cycles > 0);
+	assert_works(brg_device_watch_open(&watch));
+	open_disk(&d);
+	for (int i = 0; i < cycles; i++) {
+		write_data(&d, (uint64_t)i);
+		read_until_it_goes(&d);
+		close_disk(&d);
+		expect(false);
+		tell("gone");
+		expect(true);
+		take_back();
+		open_disk(&d);
+		check_data(&d);
+	}
+	close_disk(&d);
+	brg_device_watch_close(watch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errors_reach_their_callbacks),
+		cmocka_unit_test(silence_is_survived),
+		cmocka_unit_test(unplugging_is_survived),
+	};
+
+	bdf = test_bdf();
+	if (!getenv("CYCLES") || brg_env_init(NULL)) {
+		fprintf(stderr, "no EAL, or CYCLES is not set\n");
+		return 2;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
