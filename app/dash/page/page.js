@@ -14,6 +14,7 @@
 
 	const index = read("index");
 	const ROWS = 100; // of a table at first; more on request
+	const CHOICES = 300; // in a list; the filters reach the rest
 	const RECENT = 10; // results back that a change point is news
 	const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8a8a"];
 
@@ -142,6 +143,8 @@
 
 	/* How much, for sorting; from or to nothing is more than any ratio. */
 	function size(before, after) {
+		if (before === after)
+			return 0;
 		const ratio = Math.abs(Math.log(after / before));
 
 		return Number.isFinite(ratio) ? ratio : 1e3;
@@ -635,7 +638,9 @@
 		for (const one of list) {
 			const name = key(one);
 
-			groups.set(name, [...groups.get(name) || [], one]);
+			if (!groups.has(name))
+				groups.set(name, []);
+			groups.get(name).push(one);
 		}
 		return groups;
 	}
@@ -659,11 +664,26 @@
 			})], ""));
 	}
 
-	/* Fill a part's list of groups, the fullest first, and show the one that is chosen. */
+	/* By how much handlers and kernels differ at most, the parameters being the same. */
+	function contrast(group) {
+		const alike = grouped(group, ({ series }) => settings(series));
+		const ratios = [...alike.values()].map((members) => {
+			const all = members.map(({ value }) => value);
+
+			return size(Math.min(...all), Math.max(...all));
+		});
+
+		return Math.max(...ratios);
+	}
+
+	/* Fill a part's list of groups, the fullest and the most telling first, and show one. */
 	function choose(part, groups, show) {
 		const select = part.querySelector("select");
-		const names = [...groups.keys()].sort((a, b) => groups.get(b).length - groups.get(a).length);
-		const chosen = groups.has(select.value) ? select.value : names[0];
+		const names = [...groups]
+			.map(([name, group]) => ({ name, count: group.length, telling: contrast(group) }))
+			.sort((a, b) => b.count - a.count || b.telling - a.telling)
+			.slice(0, CHOICES).map(({ name }) => name);
+		const chosen = names.includes(select.value) ? select.value : names[0];
 
 		part.hidden = names.length === 0;
 		select.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
@@ -781,7 +801,7 @@
 
 	/* A part that draws a metric against a parameter with a number. */
 	function showAgainst(part, parameter, shown, kernel, options) {
-		const all = shown.filter((series) => series.unit !== "share"
+		const all = shown.filter((series) => series.unit !== "" && series.unit !== "share"
 			&& typeof (series.parameters || {})[parameter] === "number")
 			.flatMap((series) => newestOf(series, kernel));
 		const groups = grouped(all, ({ series }) => [
