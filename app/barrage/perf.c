@@ -57,7 +57,8 @@ static int start_eal(const struct perf_options *o)
 
 static int open_device(struct perf_device *d, const char *bdf)
 {
-	if (brg_device_open(bdf, &d->dev)) {
+	/* A request that comes before it can be told is told again 10 seconds later only. */
+	if (brg_device_open(bdf, &d->dev) || brg_device_request_fd(d->dev) < 0) {
 		warnx("%s", brg_errmsg());
 		return -1;
 	}

@@ -138,7 +138,8 @@ void perf_flows_free(struct perf_device *device, const struct perf_options *opti
 
 /**
  * Run them all to the end, or to perf_stop(); progress is shown on a terminal.
- * @return 0, or -EIO with the first failure in @p why.
+ * @return 0, or with the reason in @p why: -EIO (a command failed), -ENODEV (the kernel wants a
+ *         device back), -EAGAIN (no thread).
  */
 int perf_run(struct perf_device *devices, const struct perf_options *options, char *why,
 	     size_t size);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <rte_common.h>
 #include <rte_cycles.h>
@@ -16,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "perf.h"
@@ -196,7 +198,8 @@ static void begin(struct perf_flow *f)
 struct run {
 	struct perf_device *devices;
 	const struct perf_options *options;
-	atomic_bool over;
+	int over;	   /* eventfd: all lcores are done */
+	const char *taken; /* BDF of a device that the kernel wants back; NULL: none */
 };
 
 static int work(void *arg)
@@ -224,7 +227,7 @@ static int work(void *arg)
 	return 0;
 }
 
-/* The progress line, by a thread that is no lcore */
+/* Watching over the lcores, by a thread that is none: progress, and the kernel's requests */
 
 static void count_all(const struct run *run, uint64_t *ios, uint64_t *bytes)
 {
@@ -238,61 +241,108 @@ static void count_all(const struct run *run, uint64_t *ios, uint64_t *bytes)
 		}
 }
 
-static void *show_progress(void *arg)
+/* What went since the call before, about a second ago. */
+static void show_progress(const struct run *run, unsigned int second)
 {
-	const struct run *run = arg;
+	static uint64_t ios_before, bytes_before;
 	const struct perf_options *o = run->options;
-	uint64_t ios, bytes, ios_before = 0, bytes_before = 0;
+	uint64_t ios, bytes;
 	char end[32] = "";
 
 	if (o->seconds)
 		snprintf(end, sizeof(end), " of %.0f", o->warmup + o->seconds);
-	for (unsigned int tenths = 1; !run->over; tenths++) {
-		usleep(100000);
-		if (tenths % 10)
-			continue;
-		count_all(run, &ios, &bytes);
-		progress("%u%s s  %" PRIu64 " IOPS  %.1f MiB/s%s", tenths / 10, end,
-			 ios - ios_before, (double)(bytes - bytes_before) / (1 << 20),
-			 tenths / 10 <= o->warmup ? "  warming up" : "");
-		ios_before = ios;
-		bytes_before = bytes;
+	count_all(run, &ios, &bytes);
+	progress("%u%s s  %" PRIu64 " IOPS  %.1f MiB/s%s", second, end, ios - ios_before,
+		 (double)(bytes - bytes_before) / (1 << 20),
+		 second <= o->warmup ? "  warming up" : "");
+	ios_before = ios;
+	bytes_before = bytes;
+}
+
+static void *watch_over(void *arg)
+{
+	struct run *run = arg;
+	unsigned int n = run->options->ndevices;
+	struct pollfd fds[n + 1];
+	int ready;
+
+	for (unsigned int i = 0; i < n; i++)
+		fds[i] = (struct pollfd){.fd = brg_device_request_fd(run->devices[i].dev),
+					 .events = POLLIN};
+	fds[n] = (struct pollfd){.fd = run->over, .events = POLLIN};
+	for (unsigned int second = 1;; second++) {
+		ready = poll(fds, n + 1, isatty(STDERR_FILENO) ? 1000 : -1);
+		if (fds[n].revents)
+			break;
+		if (ready == 0)
+			show_progress(run, second);
+		for (unsigned int i = 0; ready > 0 && i < n; i++) {
+			if (!fds[i].revents)
+				continue;
+			run->taken = brg_device_get_info(run->devices[i].dev)->bdf;
+			fds[i].fd = -1;
+			perf_stop();
+		}
 	}
 	progress_clear();
 	return NULL;
 }
 
-int perf_run(struct perf_device *devices, const struct perf_options *o, char *why, size_t size)
+/* Not on the main lcore's CPU alone, which a new thread would inherit. */
+static int start_watching(struct run *run, pthread_t *watcher)
 {
-	struct run run = {.devices = devices, .options = o};
-	bool shown = isatty(STDERR_FILENO);
 	pthread_attr_t attr;
-	pthread_t shower;
 	cpu_set_t all;
+	int rc;
 
-	/* Not on the main lcore's CPU alone, which a new thread would inherit. */
 	CPU_ZERO(&all);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		CPU_SET(cpu, &all);
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(all), &all);
-	shown = shown && !pthread_create(&shower, &attr, show_progress, &run);
+	rc = pthread_create(watcher, &attr, watch_over, run);
 	pthread_attr_destroy(&attr);
+	return rc;
+}
 
+/* What went wrong first; the kernel's request is why the flows ended, if there was one. */
+static int gather_errors(const struct run *run, char *why, size_t size)
+{
+	const struct perf_options *o = run->options;
+
+	for (unsigned int i = 0; i < o->ndevices; i++)
+		for (unsigned int j = 0; j < o->lcores; j++)
+			if (run->devices[i].flows[j]->error[0]) {
+				snprintf(why, size, "%s", run->devices[i].flows[j]->error);
+				return -EIO;
+			}
+	if (!run->taken)
+		return 0;
+	snprintf(why, size,
+		 "%s: the kernel wants it back, as it is being unplugged or unbound from vfio-pci; "
+		 "the run is over",
+		 run->taken);
+	return -ENODEV;
+}
+
+int perf_run(struct perf_device *devices, const struct perf_options *o, char *why, size_t size)
+{
+	struct run run = {.devices = devices, .options = o, .over = eventfd(0, EFD_CLOEXEC)};
+	pthread_t watcher;
+
+	if (run.over < 0 || start_watching(&run, &watcher)) {
+		snprintf(why, size, "no thread to watch the run with");
+		if (run.over >= 0)
+			close(run.over);
+		return -EAGAIN;
+	}
 	rte_srand(o->seed);
 	rte_eal_mp_remote_launch(work, &run, CALL_MAIN);
 	rte_eal_mp_wait_lcore();
-
-	run.over = true;
-	if (shown)
-		pthread_join(shower, NULL);
-	for (unsigned int i = 0; i < o->ndevices; i++)
-		for (unsigned int j = 0; j < o->lcores; j++)
-			if (devices[i].flows[j]->error[0]) {
-				snprintf(why, size, "%s", devices[i].flows[j]->error);
-				return -EIO;
-			}
-	return 0;
+	eventfd_write(run.over, 1);
+	pthread_join(watcher, NULL);
+	close(run.over);
+	return gather_errors(&run, why, size);
 }
 
 /* Making flows */
