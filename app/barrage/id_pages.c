@@ -244,41 +244,48 @@ static const struct {
 	[NVME_NIDT_CSI] = {"csi", FIELD_NUMBER},
 };
 
-static const struct nvme_ns_id_desc *next_desc(const struct page_of *p, size_t *at)
-{
-	const struct nvme_ns_id_desc *desc = (const void *)((const uint8_t *)p->page + *at);
+/* One of them, taken apart: a length that is not a multiple of 4 leaves the next one unaligned. */
+struct descriptor {
+	uint8_t type, length;
+	const uint8_t *id;
+};
 
-	if (*at + sizeof(*desc) > p->len || !desc->nidl ||
-	    *at + sizeof(*desc) + desc->nidl > p->len)
-		return NULL;
-	*at += sizeof(*desc) + desc->nidl;
-	return desc;
+static bool next_desc(const struct page_of *p, size_t *at, struct descriptor *desc)
+{
+	const size_t head = sizeof(struct nvme_ns_id_desc);
+	const uint8_t *bytes = (const uint8_t *)p->page + *at;
+
+	if (*at + head > p->len || !bytes[1] || *at + head + bytes[1] > p->len)
+		return false;
+	*desc = (struct descriptor){bytes[0], bytes[1], bytes + head};
+	*at += head + bytes[1];
+	return true;
 }
 
-static json_t *desc_json(const struct nvme_ns_id_desc *desc)
+static json_t *desc_json(const struct descriptor *desc)
 {
-	bool known = desc->nidt < sizeof(desc_types) / sizeof(desc_types[0]) &&
-		     desc_types[desc->nidt].type;
-	const char *type = known ? desc_types[desc->nidt].type : "unknown";
-	enum field_kind kind = known ? desc_types[desc->nidt].kind : FIELD_BYTES;
+	bool known = desc->type < sizeof(desc_types) / sizeof(desc_types[0]) &&
+		     desc_types[desc->type].type;
+	const char *type = known ? desc_types[desc->type].type : "unknown";
+	enum field_kind kind = known ? desc_types[desc->type].kind : FIELD_BYTES;
 	const struct field value[] = {
-		{type, 0, desc->nidl, desc->nidl > 16 ? FIELD_BYTES : kind},
+		{type, 0, desc->length, desc->length > 16 ? FIELD_BYTES : kind},
 		{0},
 	};
-	json_t *json =
-		json_pack("{s:i, s:i, s:s}", "nidt", desc->nidt, "nidl", desc->nidl, "type", type);
+	json_t *json = json_pack("{s:i, s:i, s:s}", "nidt", desc->type, "nidl", desc->length,
+				 "type", type);
 
-	fields_to_json(json, value, desc->nid);
+	fields_to_json(json, value, desc->id);
 	return json;
 }
 
 json_t *ns_descs_json(const struct page_of *p)
 {
-	const struct nvme_ns_id_desc *desc;
+	struct descriptor desc;
 	json_t *array = json_array();
 
-	for (size_t at = 0, loc = 0; (desc = next_desc(p, &at)); loc = at) {
-		json_t *json = desc_json(desc);
+	for (size_t at = 0, loc = 0; next_desc(p, &at, &desc); loc = at) {
+		json_t *json = desc_json(&desc);
 
 		json_object_set_new(json, "loc", json_integer((json_int_t)loc));
 		json_array_append_new(array, json);
