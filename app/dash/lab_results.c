@@ -112,11 +112,15 @@ static void add_arm(const struct field *arm, const char *bar, struct batch *batc
 	    field_integer(arm, "cell_lcores") != field_integer(arm, "lcores"))
 		json_object_set(row.parameters, "cpus",
 				json_object_get(arm->object, "cell_lcores"));
+	if (field_has(arm, "fail_after"))
+		json_object_set(row.parameters, "fail_after",
+				json_object_get(arm->object, "fail_after"));
 	add_latencies(&row);
 	add_survival(&row);
 	add_number(&row, "kernel_bugs", "kernel_bugs", "", BETTER_LOWER, true);
 	add_number(&row, "hangs", "hangs", "", BETTER_LOWER, true);
 	add_number(&row, "faults_per_s", "faults_per_s", "1/s", BETTER_HIGHER, false);
+	add_number(&row, "mappings_per_s", "mappings_per_s", "1/s", BETTER_HIGHER, false);
 	add_number(&row, "iops", "iops", "1/s", BETTER_HIGHER, false);
 	json_decref(row.parameters);
 }

@@ -13,40 +13,64 @@
 
 const char *const sharing_names[SHARINGS] = {"single", "shared", "per-lcore"};
 
-void arms_init(struct arm arms[SHARINGS], const char *handler, const char *kernel,
-	       unsigned int lcores, unsigned int trials, bool io)
+#define LAZY "lazy"
+
+size_t arms_init(struct arm *arms, const struct arm *like, const char *const policies[], bool io)
 {
-	for (int i = 0; i < SHARINGS; i++)
-		arms[i] = (struct arm){
-			.handler = handler,
-			.kernel = kernel,
-			.sharing = i,
-			.lcores = i == SINGLE ? 1 : lcores,
-			.left = trials,
-			.io_done = !io,
-			.bar = -1,
-			.iops = -1,
-		};
+	size_t n = 0;
+
+	for (size_t p = 0; policies[p]; p++)
+		for (int sharing = 0; sharing < SHARINGS; sharing++) {
+			struct arm *arm = &arms[n++];
+
+			*arm = *like;
+			arm->policy = policies[p];
+			arm->sharing = sharing;
+			arm->lcores = sharing == SINGLE ? 1 : like->lcores;
+			arm->io_done = !io || strcmp(policies[p], LAZY) != 0;
+			arm->bar = -1;
+			arm->iops = -1;
+		}
+	return n;
 }
 
-static void add_sample(struct arm *arm, uint64_t ns)
+bool arm_wants_more(const struct arm *arm)
 {
-	arm->ns = realloc(arm->ns, (arm->nns + 1) * sizeof(*arm->ns));
-	if (!arm->ns)
+	return arm->left || !arm->io_done;
+}
+
+static void add_times(struct times *times, const json_t *list)
+{
+	const json_t *value;
+	size_t i;
+
+	times->ns = realloc(times->ns, (times->n + json_array_size(list)) * sizeof(*times->ns));
+	if (!times->ns && json_array_size(list))
 		err(1, NULL);
-	arm->ns[arm->nns++] = ns;
+	json_array_foreach (list, i, value)
+		times->ns[times->n++] = (uint64_t)json_integer_value(value);
+}
+
+static void take_refusal(struct arm *arm, const char *why)
+{
+	snprintf(arm->refused, sizeof(arm->refused), "%s", why);
+	arm->left = 0;
+	arm->io_done = true;
 }
 
 static void take_fault(struct arm *arm, const json_t *record)
 {
-	const json_t *ns = json_object_get(record, "ns"), *value;
-	size_t i;
+	const json_t *refused = json_object_get(record, "refused");
 
-	if (!ns)
+	if (refused)
+		take_refusal(arm, json_string_value(refused));
+	if (!json_object_get(record, "ns"))
 		return; /* the line that announces the arm */
-	json_array_foreach (ns, i, value)
-		add_sample(arm, (uint64_t)json_integer_value(value));
+	add_times(&arm->first, json_object_get(record, "ns"));
+	add_times(&arm->retry, json_object_get(record, "retry_ns"));
 	arm->window_ns += json_number_value(json_object_get(record, "window_ns"));
+	arm->cycle_ns += json_number_value(json_object_get(record, "cycle_ns"));
+	arm->mappings += (unsigned int)json_array_size(json_object_get(record, "map_ns"));
 	arm->bar = (int)json_integer_value(json_object_get(record, "bar"));
 	arm->bar_bytes = (uint64_t)json_integer_value(json_object_get(record, "bar_bytes"));
 	arm->survived++;
@@ -64,24 +88,31 @@ static void take_io(struct arm *arm, const json_t *record)
 	arm->io_done = true;
 }
 
+static bool has(const json_t *record, const char *name, const char *value)
+{
+	const char *is = json_string_value(json_object_get(record, name));
+
+	return is && !strcmp(is, value);
+}
+
 bool arm_take(struct arm *arm, const json_t *record)
 {
-	const char *benchmark = json_string_value(json_object_get(record, "benchmark"));
-	const char *sharing = json_string_value(json_object_get(record, "sharing"));
-
-	if (!benchmark || !sharing || strcmp(sharing, sharing_names[arm->sharing]) != 0 ||
+	if (!has(record, "sharing", sharing_names[arm->sharing]) ||
 	    json_integer_value(json_object_get(record, "lcores")) != arm->lcores)
 		return false;
-	if (!strcmp(benchmark, "first_fault"))
+	if (has(record, "benchmark", "first_fault") && has(record, "policy", arm->policy))
 		take_fault(arm, record);
-	else if (!strcmp(benchmark, "nvme_io"))
+	else if (has(record, "benchmark", "nvme_io") && !strcmp(arm->policy, LAZY))
 		take_io(arm, record);
+	else
+		return false;
 	return true;
 }
 
 void arm_free(struct arm *arm)
 {
-	free(arm->ns);
+	free(arm->first.ns);
+	free(arm->retry.ns);
 }
 
 static int compare_ns(const void *a, const void *b)
@@ -98,26 +129,54 @@ uint64_t arm_quantile(const uint64_t *ns, size_t n, double q)
 	return ns[rank ? rank - 1 : 0];
 }
 
-/* The numbers that an arm's samples come down to. */
+/* The numbers that some times come down to. */
 struct summary {
-	bool faults; /* the numbers below mean something */
+	bool known; /* the others mean something */
 	uint64_t min, p50, p99, max;
-	double per_second;
 };
 
-static struct summary summarise(struct arm *arm)
+/* In ascending order. Freed by the caller. */
+static uint64_t *sorted(const struct times *times)
 {
-	if (!arm->nns || arm->window_ns <= 0)
-		return (struct summary){0};
-	qsort(arm->ns, arm->nns, sizeof(*arm->ns), compare_ns);
-	return (struct summary){
-		.faults = true,
-		.min = arm->ns[0],
-		.p50 = arm_quantile(arm->ns, arm->nns, 0.5),
-		.p99 = arm_quantile(arm->ns, arm->nns, 0.99),
-		.max = arm->ns[arm->nns - 1],
-		.per_second = (double)arm->nns / (arm->window_ns / 1e9),
-	};
+	uint64_t *ns = malloc((times->n + 1) * sizeof(*ns));
+
+	if (!ns)
+		err(1, NULL);
+	if (times->n)
+		memcpy(ns, times->ns, times->n * sizeof(*ns));
+	qsort(ns, times->n, sizeof(*ns), compare_ns);
+	return ns;
+}
+
+static struct summary summarise(const struct times *times)
+{
+	struct summary s = {.known = times->n > 0};
+	uint64_t *ns = sorted(times);
+
+	if (s.known) {
+		s.min = ns[0];
+		s.p50 = arm_quantile(ns, times->n, 0.5);
+		s.p99 = arm_quantile(ns, times->n, 0.99);
+		s.max = ns[times->n - 1];
+	}
+	free(ns);
+	return s;
+}
+
+/* Per second, of so many in so many nanoseconds; < 0 when there were none. */
+static double rate(double count, double ns)
+{
+	return ns > 0 ? count / (ns / 1e9) : -1;
+}
+
+static double faults_per_s(const struct arm *arm)
+{
+	return rate((double)arm->first.n, arm->window_ns);
+}
+
+static double mappings_per_s(const struct arm *arm)
+{
+	return rate(arm->mappings, arm->cycle_ns);
 }
 
 static unsigned int trials(const struct arm *arm)
@@ -145,9 +204,14 @@ static void number_cell(struct table *t, bool known, double value, int digits)
 		table_cell(t, "-");
 }
 
-static void print_row(struct table *t, struct arm *arm)
+static void rate_cell(struct table *t, double per_second)
 {
-	struct summary s = summarise(arm);
+	number_cell(t, per_second >= 0, per_second, 0);
+}
+
+static void print_row(struct table *t, const struct arm *arm, bool failing)
+{
+	struct summary s = summarise(&arm->first), retry = summarise(&arm->retry);
 	char *who = mappings(arm);
 
 	table_cell(t, "%s", arm->handler);
@@ -155,51 +219,65 @@ static void print_row(struct table *t, struct arm *arm)
 	table_cell(t, "%u of %u", arm->survived, trials(arm));
 	table_cell(t, "%u", arm->kernel_bugs);
 	table_cell(t, "%u", arm->hangs);
-	number_cell(t, s.faults, (double)s.min / 1e3, 1);
-	number_cell(t, s.faults, (double)s.p50 / 1e3, 1);
-	number_cell(t, s.faults, (double)s.p99 / 1e3, 1);
-	number_cell(t, s.faults, (double)s.max / 1e3, 1);
-	number_cell(t, s.faults, s.per_second, 0);
-	number_cell(t, arm->iops >= 0, arm->iops, 0);
+	number_cell(t, s.known, (double)s.min / 1e3, 1);
+	number_cell(t, s.known, (double)s.p50 / 1e3, 1);
+	number_cell(t, s.known, (double)s.p99 / 1e3, 1);
+	number_cell(t, s.known, (double)s.max / 1e3, 1);
+	if (failing)
+		number_cell(t, retry.known, (double)retry.p50 / 1e3, 1);
+	rate_cell(t, faults_per_s(arm));
+	rate_cell(t, mappings_per_s(arm));
+	rate_cell(t, arm->iops);
 	free(who);
 }
 
-void arms_print(struct arm *arms, size_t n, FILE *out)
+void arms_print(const struct arm *arms, size_t n, FILE *out)
 {
 	static const char *const heads[] = {
-		"handler", "who maps", ">survived", ">kernel BUGs", ">hangs", ">min us",
-		">p50 us", ">p99 us",  ">max us",   ">faults/s",    ">IOPS",  NULL,
+		"handler", "who maps", ">survived", ">kernel BUGs", ">hangs", ">min us", ">p50 us",
+		">p99 us", ">max us",  ">faults/s", ">mappings/s",  ">IOPS",  NULL,
 	};
-	struct table *t = table_new(heads);
+	static const char *const failing_heads[] = {
+		"handler",   "who maps",    ">survived", ">kernel BUGs", ">hangs",
+		">min us",   ">p50 us",	    ">p99 us",	 ">max us",	 ">retry p50 us",
+		">faults/s", ">mappings/s", ">IOPS",	 NULL,
+	};
+	bool failing = n && arms[0].fail_after;
+	struct table *t = table_new(failing ? failing_heads : heads);
 
 	for (size_t i = 0; i < n; i++)
-		print_row(t, &arms[i]);
+		print_row(t, &arms[i], failing);
 	table_print(t, out);
 	table_free(t);
 }
 
+static void draw_arm(struct plot *p, const struct arm *arm)
+{
+	char *who = mappings(arm), *name = format("%s: %s", arm->handler, who);
+	uint64_t *ns = sorted(&arm->first);
+
+	if (arm->first.n)
+		plot_line(p, name);
+	for (size_t i = 0; i < arm->first.n; i++)
+		plot_point(p, (double)ns[i] / 1e3, (double)(i + 1) / (double)arm->first.n);
+	free(ns);
+	free(who);
+	free(name);
+}
+
 /* The share of first accesses that took at most so long, a line for each arm. */
-int arms_draw(struct arm *arms, size_t n, const char *path)
+int arms_draw(const struct arm *arms, size_t n, const char *path)
 {
 	struct plot *p = plot_new("First access to a fresh mapping", "microseconds",
 				  "share of the accesses", false);
 
-	for (size_t i = 0; i < n; i++) {
-		char *who = mappings(&arms[i]), *name = format("%s: %s", arms[i].handler, who);
-
-		if (summarise(&arms[i]).faults) {
-			plot_line(p, name);
-			for (size_t k = 0; k < arms[i].nns; k++)
-				plot_point(p, (double)arms[i].ns[k] / 1e3,
-					   (double)(k + 1) / (double)arms[i].nns);
-		}
-		free(who);
-		free(name);
-	}
+	for (size_t i = 0; i < n; i++)
+		draw_arm(p, &arms[i]);
 	return plot_draw(p, path);
 }
 
-static struct arm *find(struct arm *arms, size_t n, const char *handler, enum sharing sharing)
+static const struct arm *find(const struct arm *arms, size_t n, const char *handler,
+			      enum sharing sharing)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(arms[i].handler, handler) && arms[i].sharing == sharing)
@@ -207,30 +285,41 @@ static struct arm *find(struct arm *arms, size_t n, const char *handler, enum sh
 	return NULL;
 }
 
-/* What became of the lcores that fault one VMA together. */
-static char *fate(const struct arm *arm)
+/* What became of the accesses that are at stake. */
+static char *fate(const struct arm *arm, const char *deed)
 {
 	if (arm->kernel_bugs)
-		return format("%s: %u lcores that first touch one VMA together are a kernel BUG at "
-			      "%s (%u of %u trials)",
-			      arm->handler, arm->lcores, arm->bug_at, arm->kernel_bugs,
-			      trials(arm));
+		return format("%s: %s, and that is a kernel BUG at %s (%u of %u trials)",
+			      arm->handler, deed, arm->bug_at, arm->kernel_bugs, trials(arm));
 	if (arm->hangs)
-		return format("%s: %u lcores that first touch one VMA together hang the kernel "
-			      "(%u of %u trials)",
-			      arm->handler, arm->lcores, arm->hangs, trials(arm));
-	return format("%s: %u lcores first touched one VMA together %u times and all survived",
-		      arm->handler, arm->lcores, arm->survived);
+		return format("%s: %s, and that hangs the kernel (%u of %u trials)", arm->handler,
+			      deed, arm->hangs, trials(arm));
+	return format("%s: %s, %u times, and all survived", arm->handler, deed, arm->survived);
 }
 
-char *arms_verdict(struct arm *arms, size_t n, const char *before, const char *after)
+/* Of lcores on one VMA; or of a lone lcore whose first access failed, where fills are made to. */
+static char *fate_of(const struct arm *arms, size_t n, const char *handler)
 {
-	struct arm *old = find(arms, n, before, SHARED), *new = find(arms, n, after, SHARED);
-	struct summary a = summarise(find(arms, n, before, SINGLE));
-	struct summary b = summarise(find(arms, n, after, SINGLE));
-	char *first = fate(old), *second = fate(new), *verdict;
+	const struct arm *arm = find(arms, n, handler, arms[0].fail_after ? SINGLE : SHARED);
+	char *deed, *text;
 
-	if (a.faults && b.faults)
+	if (arms[0].fail_after)
+		deed = format("a first fill fails after %u pages and the access is made again",
+			      arm->fail_after);
+	else
+		deed = format("%u lcores first touch one VMA together", arm->lcores);
+	text = fate(arm, deed);
+	free(deed);
+	return text;
+}
+
+char *arms_verdict(const struct arm *arms, size_t n, const char *before, const char *after)
+{
+	struct summary a = summarise(&find(arms, n, before, SINGLE)->first);
+	struct summary b = summarise(&find(arms, n, after, SINGLE)->first);
+	char *first = fate_of(arms, n, before), *second = fate_of(arms, n, after), *verdict;
+
+	if (a.known && b.known && !arms[0].fail_after)
 		verdict = format("%s; %s. The median first fault of a lone lcore: %.1f us before, "
 				 "%.1f us after.",
 				 first, second, (double)a.p50 / 1e3, (double)b.p50 / 1e3);
@@ -246,38 +335,55 @@ static json_t *integer_or_null(bool known, uint64_t value)
 	return known ? json_integer((json_int_t)value) : json_null();
 }
 
-/* All of them, for who compares results. */
-static json_t *samples_to_json(const struct arm *arm)
+static json_t *rate_or_null(double per_second)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < arm->nns; i++)
-		json_array_append_new(list, json_integer((json_int_t)arm->ns[i]));
-	return list;
+	return per_second >= 0 ? json_real(per_second) : json_null();
 }
 
-static json_t *arm_to_json(struct arm *arm)
+static json_t *text_or_null(const char *text)
 {
-	struct summary s = summarise(arm);
-	json_t *latency = json_null();
-
-	if (s.faults)
-		latency = json_pack("{s:I, s:I, s:I, s:I, s:o}", "min", (json_int_t)s.min, "p50",
-				    (json_int_t)s.p50, "p99", (json_int_t)s.p99, "max",
-				    (json_int_t)s.max, "all", samples_to_json(arm));
-	return json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
-			 "handler", arm->handler, "kernel", arm->kernel, "lcores", (int)arm->lcores,
-			 "sharing", sharing_names[arm->sharing], "bar",
-			 integer_or_null(arm->bar >= 0, (uint64_t)arm->bar), "bar_bytes",
-			 integer_or_null(arm->bar >= 0, arm->bar_bytes), "trials", (int)trials(arm),
-			 "survived", (int)arm->survived, "kernel_bugs", (int)arm->kernel_bugs,
-			 "hangs", (int)arm->hangs, "bug_at",
-			 arm->bug_at[0] ? json_string(arm->bug_at) : json_null(), "first_fault_ns",
-			 latency, "faults_per_s", s.faults ? json_real(s.per_second) : json_null(),
-			 "iops", arm->iops >= 0 ? json_real(arm->iops) : json_null());
+	return text[0] ? json_string(text) : json_null();
 }
 
-json_t *arms_to_json(struct arm *arms, size_t n)
+static json_t *times_to_json(const struct times *times)
+{
+	struct summary s = summarise(times);
+	json_t *all;
+
+	if (!s.known)
+		return json_null();
+	all = json_array();
+	for (size_t i = 0; i < times->n; i++)
+		json_array_append_new(all, json_integer((json_int_t)times->ns[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "min", (json_int_t)s.min, "p50",
+			 (json_int_t)s.p50, "p99", (json_int_t)s.p99, "max", (json_int_t)s.max,
+			 "all", all);
+}
+
+static json_t *arm_to_json(const struct arm *arm)
+{
+	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:s}", "handler", arm->handler, "kernel",
+				 arm->kernel, "policy", arm->policy, "lcores", (int)arm->lcores,
+				 "sharing", sharing_names[arm->sharing]);
+	json_t *outcome = json_pack(
+		"{s:o, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "bar",
+		integer_or_null(arm->bar >= 0, (uint64_t)arm->bar), "bar_bytes",
+		integer_or_null(arm->bar >= 0, arm->bar_bytes), "trials", (int)trials(arm),
+		"survived", (int)arm->survived, "kernel_bugs", (int)arm->kernel_bugs, "hangs",
+		(int)arm->hangs, "bug_at", text_or_null(arm->bug_at), "refused",
+		text_or_null(arm->refused), "first_fault_ns", times_to_json(&arm->first),
+		"faults_per_s", rate_or_null(faults_per_s(arm)), "mappings_per_s",
+		rate_or_null(mappings_per_s(arm)), "iops", rate_or_null(arm->iops));
+
+	json_object_update_new(json, outcome);
+	if (arm->fail_after) {
+		json_object_set_new(json, "fail_after", json_integer(arm->fail_after));
+		json_object_set_new(json, "retry_ns", times_to_json(&arm->retry));
+	}
+	return json;
+}
+
+json_t *arms_to_json(const struct arm *arms, size_t n)
 {
 	json_t *list = json_array();
 

@@ -11,7 +11,7 @@
 #include "arms.h"
 #include "commands.h"
 #include "host.h"
-#include "text.h"
+#include "report.h"
 #include "trials.h"
 
 enum {
@@ -19,13 +19,13 @@ enum {
 	AFTER,
 	SIDES
 };
-#define ARMS (SIDES * SHARINGS)
+#define ARMS (SIDES * SHARINGS) /* one policy: the kernel's own way */
 
 struct compare {
 	const char *sides[SIDES]; /* handlers, or kernels with the handler they have */
 	struct guest guests[SIDES];
 	struct trials trials;
-	const char *json, *plot;
+	struct report report;
 	unsigned int lcores, ntrials;
 	struct arm arms[ARMS];
 };
@@ -43,8 +43,9 @@ enum {
 	OPT_AFTER,
 	OPT_TRIALS,
 	OPT_MAX_BUGS,
+	OPT_FAIL_AFTER,
 	OPT_JSON,
-	OPT_PLOT,
+	OPT_REPORT,
 	OPT_BENCH
 };
 
@@ -58,9 +59,11 @@ static const struct argp_option options[] = {
 	{"trials", OPT_TRIALS, "N", 0, "trials of each arm (default 50)", 0},
 	{"max-bugs", OPT_MAX_BUGS, "N", 0, "crashes or hangs after which an arm stops (default 3)",
 	 0},
-	{"json", OPT_JSON, "FILE", 0, "write the result there, and the raw trials to FILE.trials",
+	{"fail-after", OPT_FAIL_AFTER, "PAGES", 0,
+	 "the first fill of every trial fails after so many pages, and the access is made again "
+	 "(handlers only)",
 	 0},
-	{"plot", OPT_PLOT, "FILE", 0, "draw the latencies' distribution, as SVG (gnuplot)", 0},
+	REPORT_OPTIONS(OPT_JSON, OPT_REPORT),
 	{"bench", OPT_BENCH, "PROGRAM", 0, "the barrage-bench to run (default: the one beside)", 0},
 	{"verbose", 'v', NULL, 0, "show the guests' consoles and what the bench prints", 0},
 	{0},
@@ -86,11 +89,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_MAX_BUGS:
 		c->trials.max_bugs = number_option("--max-bugs", arg, 1, 1000);
 		break;
-	case OPT_JSON:
-		c->json = arg;
+	case OPT_FAIL_AFTER:
+		c->trials.fail_after = number_option("--fail-after", arg, 1, FAIL_AFTER_MOST);
 		break;
-	case OPT_PLOT:
-		c->plot = arg;
+	case OPT_JSON:
+		c->report.json = arg;
+		break;
+	case OPT_REPORT:
+		c->report.folder = arg;
 		break;
 	case OPT_BENCH:
 		c->trials.bench = arg;
@@ -114,48 +120,56 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static int run_side(struct compare *c, int side)
 {
+	static const char *const lazy[] = {"lazy", NULL};
+	const struct guest *guest = &c->guests[side];
 	struct arm *arms = c->arms + side * SHARINGS;
+	struct arm like = {
+		.handler = c->sides[side],
+		.kernel = kernel_title(&guest->kernel),
+		.lcores = c->lcores,
+		.left = c->ntrials,
+		.fail_after = c->trials.fail_after,
+	};
 
-	arms_init(arms, c->sides[side], kernel_title(&c->guests[side].kernel), c->lcores,
-		  c->ntrials, true);
-	return trials_run(&c->trials, &c->guests[side], arms, SHARINGS);
+	return trials_run(&c->trials, guest, arms,
+			  arms_init(arms, &like, lazy, !c->trials.fail_after));
 }
 
-static int write_json(struct compare *c)
+static int run(struct compare *c)
+{
+	bool failing = c->trials.fail_after;
+
+	if (guest_prepare_named(&c->guests[BEFORE], c->sides[BEFORE], failing) < 0 ||
+	    guest_prepare_named(&c->guests[AFTER], c->sides[AFTER], failing) < 0)
+		return -1;
+	c->trials.kvm = accel_kvm(&c->guests[BEFORE].kernel, NULL);
+	return run_side(c, BEFORE) < 0 ? -1 : run_side(c, AFTER);
+}
+
+static void print(const void *arg, FILE *out)
+{
+	const struct compare *c = arg;
+	char *verdict = arms_verdict(c->arms, ARMS, c->sides[BEFORE], c->sides[AFTER]);
+
+	arms_print(c->arms, ARMS, out);
+	fprintf(out, "\n%s\n", verdict);
+	free(verdict);
+}
+
+static int draw(const void *arg, const char *path)
+{
+	const struct compare *c = arg;
+
+	return arms_draw(c->arms, ARMS, path);
+}
+
+static int report(const struct compare *c)
 {
 	json_t *result = json_pack("{s:s, s:o, s:o}", "schema", "barrage-compare/1", "host",
 				   host_json(accel_name(c->trials.kvm)), "arms",
 				   arms_to_json(c->arms, ARMS));
-	int ret = json_dump_file(result, c->json, JSON_INDENT(2));
 
-	if (ret)
-		warn("%s", c->json);
-	json_decref(result);
-	return ret;
-}
-
-/* Opened before the work, so that a path that cannot be written is known then. */
-static bool open_raw(struct compare *c)
-{
-	char *path;
-
-	if (!c->json)
-		return true;
-	path = format("%s.trials", c->json);
-	c->trials.raw = fopen(path, "we");
-	if (!c->trials.raw)
-		warn("%s", path);
-	free(path);
-	return c->trials.raw;
-}
-
-static void report(struct compare *c)
-{
-	char *verdict = arms_verdict(c->arms, ARMS, c->sides[BEFORE], c->sides[AFTER]);
-
-	arms_print(c->arms, ARMS, stdout);
-	printf("\n%s\n", verdict);
-	free(verdict);
+	return report_write(&c->report, result, print, draw, c);
 }
 
 int cmd_compare(int argc, char **argv)
@@ -163,33 +177,28 @@ int cmd_compare(int argc, char **argv)
 	static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
 	struct compare c = {
 		.sides = {"unfixed", "fixed"},
+		.report.command = "compare",
 		.trials.max_bugs = 3,
 		.lcores = 2,
 		.ntrials = 50,
 	};
 	char *bench = NULL;
-	bool ok;
+	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
 	if (!c.trials.bench)
 		c.trials.bench = bench = host_program("barrage-bench");
-	ok = guest_prepare_named(&c.guests[BEFORE], c.sides[BEFORE]) == 0 &&
-	     guest_prepare_named(&c.guests[AFTER], c.sides[AFTER]) == 0 && open_raw(&c);
-	if (ok) {
-		c.trials.kvm = accel_kvm(&c.guests[BEFORE].kernel, NULL);
-		ok = run_side(&c, BEFORE) == 0 && run_side(&c, AFTER) == 0;
-	}
-	if (ok) {
-		report(&c);
-		ok = (!c.json || write_json(&c) == 0) &&
-		     (!c.plot || arms_draw(c.arms, ARMS, c.plot) == 0);
-	}
+	ret = report_open(&c.report);
+	c.trials.raw = c.report.raw;
+	if (ret == 0)
+		ret = run(&c);
+	if (ret == 0)
+		ret = report(&c);
+	report_close(&c.report);
 	for (int i = 0; i < ARMS; i++)
 		arm_free(&c.arms[i]);
 	for (int i = 0; i < SIDES; i++)
 		guest_free(&c.guests[i]);
-	if (c.trials.raw)
-		fclose(c.trials.raw);
 	free(bench);
-	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+	return ret == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -17,20 +17,23 @@
 #include "host.h"
 #include "plot.h"
 #include "progress.h"
+#include "report.h"
 #include "table.h"
 #include "text.h"
 
 #define MOST 16
 
 struct cost {
-	const char *json, *plot;
+	struct report report;
 	bool full, verbose;
+	unsigned int fail_after;  /* pages; 0: fills do not fail */
 	char *subjects[MOST + 1]; /* handlers and kernels */
 	char *const *program;	  /* the user's; NULL: barrage-cost */
 	/* of the guest that runs now */
 	const char *subject, *kernel;
 	json_t *records; /* what it streamed out */
 	json_t *rows;	 /* of all guests */
+	json_t *bugs;	 /* the operations that were a kernel BUG */
 };
 
 static const char doc[] =
@@ -44,13 +47,16 @@ static const char doc[] =
 
 enum {
 	OPT_JSON = 256,
-	OPT_PLOT,
+	OPT_REPORT,
+	OPT_FAIL_AFTER,
 	OPT_FULL,
 };
 
 static const struct argp_option options[] = {
-	{"json", OPT_JSON, "FILE", 0, "write the result there", 0},
-	{"plot", OPT_PLOT, "FILE", 0, "draw cost against BAR size, as SVG (gnuplot)", 0},
+	REPORT_OPTIONS(OPT_JSON, OPT_REPORT),
+	{"fail-after", OPT_FAIL_AFTER, "PAGES", 0,
+	 "a first touch that fails after so many pages, and the next one, instead (handlers only)",
+	 0},
 	{"full", OPT_FULL, NULL, 0, "a BAR of 1 GiB, too", 0},
 	{"verbose", 'v', NULL, 0, "show the guests' consoles", 0},
 	{0},
@@ -73,10 +79,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_JSON:
-		c->json = arg;
+		c->report.json = arg;
 		break;
-	case OPT_PLOT:
-		c->plot = arg;
+	case OPT_REPORT:
+		c->report.folder = arg;
+		break;
+	case OPT_FAIL_AFTER:
+		c->fail_after = number_option("--fail-after", arg, 1, FAIL_AFTER_MOST);
 		break;
 	case OPT_FULL:
 		c->full = true;
@@ -92,6 +101,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			add_subject(c, arg);
 		}
 		break;
+	case ARGP_KEY_END:
+		if (c->fail_after && c->program)
+			argp_error(state, "--fail-after and a program do not go together");
+		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -103,8 +116,10 @@ static void take_record(void *arg, const char *line)
 	struct cost *c = arg;
 	json_t *record = json_loads(line, 0, NULL);
 
-	if (record)
-		json_array_append_new(c->records, record);
+	if (!record)
+		return;
+	report_raw(c->report.raw, record, c->subject, c->kernel);
+	json_array_append_new(c->records, record);
 }
 
 static void take_output(void *arg, const char *data, size_t size)
@@ -112,12 +127,15 @@ static void take_output(void *arg, const char *data, size_t size)
 	fwrite(data, 1, size, stderr);
 }
 
-static int run_guest(struct cost *c, const struct guest *guest)
+/* What barrage-cost is to do, with its BARs in ascending order. */
+static int run_guest(struct cost *c, const struct guest *guest, struct vm_outcome *outcome)
 {
 	static char *const devices[] = {"ivshmem:2M", "ivshmem:64M", NULL};
 	static char *const full_devices[] = {"ivshmem:2M", "ivshmem:64M", "ivshmem:1G", NULL};
-	char *own = host_program("barrage-cost");
+	char *own = host_program("barrage-cost"), *pages = format("%u", c->fail_after);
 	char *const bench[] = {own,
+			       "--fail-after",
+			       pages,
 			       VM_NVME_BDF ":0",
 			       "0000:00:05.0:2",
 			       "0000:00:06.0:2",
@@ -142,19 +160,14 @@ static int run_guest(struct cost *c, const struct guest *guest)
 		.record = take_record,
 		.arg = c,
 	};
-	struct vm_outcome outcome;
 	int ret;
 
 	progress("%s: counting instructions", c->subject);
-	ret = guest_run(guest, &job, &config, &streams, &outcome);
+	ret = guest_run(guest, &job, &config, &streams, outcome);
 	progress_clear();
 	free(own);
-	if (ret < 0)
-		return -1;
-	vm_explain(&outcome);
-	if (outcome.end == VM_EXIT && outcome.status)
-		warnx("%s ended with status %d under %s", job.argv[0], outcome.status, c->subject);
-	return outcome.end == VM_EXIT && outcome.status == 0 ? 0 : -1;
+	free(pages);
+	return ret;
 }
 
 static const char *string(const json_t *record, const char *name)
@@ -215,6 +228,38 @@ static int add_bar_rows(struct cost *c)
 	return 0;
 }
 
+/*
+ * A kernel that dies of a fill that was made to fail is a result: of the access after the one that
+ * was counted last.
+ */
+static bool take_bug(struct cost *c, const struct vm_outcome *outcome)
+{
+	const json_t *last =
+		json_array_get(c->records, json_array_size(c->records) - 1); /* or NULL */
+
+	if (outcome->end != VM_KERNEL_BUG || !string(last, "op") ||
+	    strcmp(string(last, "op"), "failed-touch") != 0)
+		return false;
+	json_array_append_new(c->bugs, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s}", "kernel",
+						 c->kernel, "handler", c->subject, "bar_bytes",
+						 integer(last, "bar_bytes"), "policy",
+						 string(last, "policy"), "op", "retry", "bug_at",
+						 outcome->console.bug_at));
+	return true;
+}
+
+/* Whether the guest did what it was for. */
+static bool is_done(struct cost *c, const struct vm_outcome *outcome)
+{
+	if (take_bug(c, outcome))
+		return true;
+	vm_explain(outcome);
+	if (outcome->end == VM_EXIT && outcome->status)
+		warnx("%s ended with status %d under %s",
+		      c->program ? c->program[0] : "barrage-cost", outcome->status, c->subject);
+	return outcome->end == VM_EXIT && outcome->status == 0;
+}
+
 static int add_mark_rows(struct cost *c)
 {
 	const json_t *record;
@@ -235,14 +280,17 @@ static int add_mark_rows(struct cost *c)
 
 static int run_subject(struct cost *c, const char *subject)
 {
+	struct vm_outcome outcome;
 	struct guest guest;
-	int ret = guest_prepare_named(&guest, subject);
+	int ret = guest_prepare_named(&guest, subject, c->fail_after);
 
 	if (ret == 0) {
 		c->subject = subject;
 		c->kernel = kernel_title(&guest.kernel);
 		c->records = json_array();
-		ret = run_guest(c, &guest);
+		ret = run_guest(c, &guest, &outcome);
+		if (ret == 0 && !is_done(c, &outcome))
+			ret = -1;
 		if (ret == 0)
 			ret = c->program ? add_mark_rows(c) : add_bar_rows(c);
 		json_decref(c->records);
@@ -264,7 +312,7 @@ static const char *size_name(json_int_t bytes, char *text, size_t size)
 	return text;
 }
 
-static void print_bar_rows(const struct cost *c)
+static void print_bar_rows(const struct cost *c, FILE *out)
 {
 	static const char *const heads[] = {"handler",	     ">BAR",	    "policy", "operation",
 					    ">instructions", ">of a fault", NULL};
@@ -283,14 +331,20 @@ static void print_bar_rows(const struct cost *c)
 			   (double)integer(row, "instructions") /
 				   (double)integer(row, "reference_fault"));
 	}
-	table_print(t, stdout);
+	table_print(t, out);
 	table_free(t);
-	printf("\nThe least of several runs each. A fault: the first touch of a page that is in "
-	       "the "
-	       "page cache, on the same boot.\n");
+	fprintf(out, "\nThe least of several runs each. A fault: the first touch of a page that is "
+		     "in the page cache, on the same boot.\n");
+	json_array_foreach (c->bugs, i, row)
+		fprintf(out,
+			"%s: the access after a first touch of %s that failed is a kernel BUG "
+			"at %s\n",
+			string(row, "handler"),
+			size_name(integer(row, "bar_bytes"), bytes, sizeof(bytes)),
+			string(row, "bug_at"));
 }
 
-static void print_mark_rows(const struct cost *c)
+static void print_mark_rows(const struct cost *c, FILE *out)
 {
 	static const char *const heads[] = {"handler", "from", "to", ">instructions", NULL};
 	struct table *t = table_new(heads);
@@ -303,8 +357,15 @@ static void print_mark_rows(const struct cost *c)
 		table_cell(t, "%s", string(row, "to"));
 		table_cell(t, "%lld", (long long)integer(row, "instructions"));
 	}
-	table_print(t, stdout);
+	table_print(t, out);
 	table_free(t);
+}
+
+static void print(const void *arg, FILE *out)
+{
+	const struct cost *c = arg;
+
+	(c->program ? print_mark_rows : print_bar_rows)(c, out);
 }
 
 /* The count for one BAR size of a line: map it, then touch every page. */
@@ -325,8 +386,9 @@ static json_int_t usable(const struct cost *c, const json_t *like, json_int_t by
 }
 
 /* Every page of a BAR made usable, against its size: a line for each handler and way to map. */
-static int draw(const struct cost *c)
+static int draw(const void *arg, const char *path)
 {
+	const struct cost *c = arg;
 	struct plot *p = plot_new("Map a BAR and touch every page of it", "BAR size, MiB",
 				  "instructions", true);
 	json_int_t smallest = integer(json_array_get(c->rows, 0), "bar_bytes"), bytes;
@@ -350,20 +412,19 @@ static int draw(const struct cost *c)
 			plot_point(p, (double)bytes / (1 << 20), (double)usable(c, first, bytes));
 		}
 	}
-	return plot_draw(p, c->plot);
+	return plot_draw(p, path);
 }
 
-static int write_json(const struct cost *c)
+static int report(const struct cost *c)
 {
+	bool pictured = !c->program && !c->fail_after;
 	json_t *result = json_pack("{s:s, s:o, s:O}", "schema",
 				   c->program ? "barrage-marks/1" : "barrage-cost/1", "host",
 				   host_json("tcg"), "rows", c->rows);
-	int ret = json_dump_file(result, c->json, JSON_INDENT(2));
 
-	if (ret)
-		warn("%s", c->json);
-	json_decref(result);
-	return ret;
+	if (c->fail_after)
+		json_object_set(result, "kernel_bugs", c->bugs);
+	return report_write(&c->report, result, print, pictured ? draw : NULL, c);
 }
 
 int cmd_cost(int argc, char **argv)
@@ -371,8 +432,8 @@ int cmd_cost(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, "[HANDLER|KERNEL...] [-- PROGRAM [ARGUMENT...]]", doc, NULL,
 		NULL,	 NULL};
-	struct cost c = {.rows = json_array()};
-	int ret = 0;
+	struct cost c = {.report.command = "cost", .rows = json_array(), .bugs = json_array()};
+	int ret;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &c);
 	if (!c.subjects[0]) {
@@ -380,14 +441,13 @@ int cmd_cost(int argc, char **argv)
 		if (!c.program)
 			add_subject(&c, "fixed");
 	}
+	ret = report_open(&c.report);
 	for (int i = 0; ret == 0 && c.subjects[i]; i++)
 		ret = run_subject(&c, c.subjects[i]);
-	if (ret == 0) {
-		(c.program ? print_mark_rows : print_bar_rows)(&c);
-		ret = c.json ? write_json(&c) : 0;
-		if (ret == 0 && c.plot && !c.program)
-			ret = draw(&c);
-	}
+	if (ret == 0)
+		ret = report(&c);
+	report_close(&c.report);
 	json_decref(c.rows);
+	json_decref(c.bugs);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -114,7 +114,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->handler = arg;
 		break;
 	case OPT_FAIL_AFTER:
-		o->fail_after = (int)number_option("--fail-after", arg, 0, 1 << 18);
+		o->fail_after = (int)number_option("--fail-after", arg, 0, FAIL_AFTER_MOST);
 		break;
 	case 'k':
 		o->kernel = arg;

@@ -36,14 +36,22 @@ int guest_prepare(struct guest *g, const struct handler *handler, const char *ke
 	return ret;
 }
 
-int guest_prepare_named(struct guest *g, const char *what)
+int guest_prepare_named(struct guest *g, const char *what, bool failing)
 {
+	int fail_after = failing ? 0 : NO_FAIL_AFTER;
 	const struct handler *handler;
 
-	if (strpbrk(what, ":/"))
-		return guest_prepare(g, NULL, what, NULL, NO_FAIL_AFTER);
+	*g = (struct guest){0};
+	if (strpbrk(what, ":/")) {
+		if (!failing)
+			return guest_prepare(g, NULL, what, NULL, fail_after);
+		warnx("--fail-after goes with handlers, whose modules the lab builds, not with "
+		      "\"%s\"",
+		      what);
+		return -1;
+	}
 	handler = handler_find(what);
-	return handler ? guest_prepare(g, handler, NULL, NULL, NO_FAIL_AFTER) : -1;
+	return handler ? guest_prepare(g, handler, NULL, NULL, fail_after) : -1;
 }
 
 void guest_free(struct guest *g)

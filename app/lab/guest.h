@@ -22,6 +22,9 @@ struct guest {
 /** For guest_prepare(): a handler whose fills do not fail. */
 #define NO_FAIL_AFTER (-1)
 
+/** Pages, the most that a fill can be made to fail after. */
+#define FAIL_AFTER_MOST (1 << 18)
+
 /**
  * Get the kernel and the handler's module, from the cache or by fetching and building them.
  *
@@ -37,8 +40,10 @@ int guest_prepare(struct guest *g, const struct handler *handler, const char *ke
 /**
  * The same by one word: a handler's name; or a kernel, with the handler it has, by a name with ':'
  * or '/' in it.
+ *
+ * @param failing  the program in the guest will make fills fail, which only handlers do.
  */
-int guest_prepare_named(struct guest *g, const char *what);
+int guest_prepare_named(struct guest *g, const char *what, bool failing);
 
 void guest_free(struct guest *g);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * barrage-lab matrix: the trials of compare over handlers and kernels, BAR sizes and lcores. The
- * result file is written anew after every cell, so a matrix that was ended goes on where it was.
+ * barrage-lab matrix: the trials of compare over handlers and kernels, BAR sizes, lcores and
+ * policies. The result file is written anew after every cell, so a matrix that was ended goes on
+ * where it was. A cell has all the policies: they share its guests.
  */
 
 #include <argp.h>
 #include <err.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +23,22 @@
 #include "text.h"
 #include "trials.h"
 
-#define MOST   32
-#define SCHEMA "barrage-matrix/1"
+#define MOST	      32
+#define MOST_POLICIES 5
+#define SCHEMA	      "barrage-matrix/1"
+
+/* A cell. */
+struct cell {
+	const char *subject, *kernel, *bar;
+	unsigned int lcores;
+};
 
 /* What the cells are made of; each list ends with NULL or 0. */
 struct extent {
 	const char *subjects[MOST + 1]; /* handlers, and kernels with the handler they have */
 	const char *bars[8]; /* BAR of an ivshmem device, by size; the NVMe controller's */
 	unsigned int lcores[8];
+	const char *policies[MOST_POLICIES + 1]; /* of brg_bar_map() */
 	unsigned int trials;
 };
 
@@ -38,6 +48,7 @@ static const struct extent quick = {
 	.subjects = {"unfixed", "fixed", "debian:6.12"},
 	.bars = {NVME_BAR, "64M"},
 	.lcores = {2},
+	.policies = {"lazy", "auto"},
 	.trials = 10,
 };
 
@@ -45,6 +56,7 @@ static const struct extent full = {
 	.subjects = {"unfixed", "fixed", "debian:5.10", "debian:6.12", "debian:backports"},
 	.bars = {NVME_BAR, "2M", "64M", "1G"},
 	.lcores = {2, 4},
+	.policies = {"lazy", "auto", "touch", "iommu", "parallel"},
 	.trials = 50,
 };
 
@@ -60,8 +72,8 @@ struct matrix {
 };
 
 static const char doc[] =
-	"Run the trials of compare for every handler or kernel named, BAR size and number of "
-	"lcores. "
+	"Run the trials of compare for every handler or kernel named, BAR size, number of lcores "
+	"and policy to map by. "
 	"The result file is kept up to date; run again after an interruption, it goes on where it "
 	"was.\v"
 	"Example:\n"
@@ -71,6 +83,8 @@ static const char doc[] =
 enum {
 	OPT_QUICK = 256,
 	OPT_FULL,
+	OPT_POLICY,
+	OPT_FAIL_AFTER,
 	OPT_JSON,
 	OPT_RESTART
 };
@@ -78,6 +92,14 @@ enum {
 static const struct argp_option options[] = {
 	{"quick", OPT_QUICK, NULL, 0, "a few cells, some three minutes (default)", 0},
 	{"full", OPT_FULL, NULL, 0, "all of them", 0},
+	{"policy", OPT_POLICY, "LIST", 0,
+	 "how to map, of lazy, auto, touch, iommu, parallel (default: lazy,auto, or with --full "
+	 "all)",
+	 0},
+	{"fail-after", OPT_FAIL_AFTER, "PAGES", 0,
+	 "the first fill of every trial fails after so many pages, and the access is made again "
+	 "(handlers only)",
+	 0},
 	{"json", OPT_JSON, "FILE", 0, "the result file (default barrage-matrix.json)", 0},
 	{"restart", OPT_RESTART, NULL, 0, "do not go on with what is in the result file", 0},
 	{"verbose", 'v', NULL, 0, "show the guests' consoles and what the bench prints", 0},
@@ -88,7 +110,29 @@ struct options {
 	struct matrix *m;
 	const char *subjects[MOST + 1];
 	int nsubjects;
+	const char *policies[MOST_POLICIES + 1];
 };
+
+/* In the order of the full list, each once. */
+static void parse_policies(struct argp_state *state, char *list, const char **policies)
+{
+	bool wanted[MOST_POLICIES] = {false};
+	char *name;
+	int i, n = 0;
+
+	while ((name = strsep(&list, ","))) {
+		for (i = 0; full.policies[i] && strcmp(full.policies[i], name); i++)
+			;
+		if (!full.policies[i])
+			argp_error(state,
+				   "--policy: '%s' is none of lazy, auto, touch, iommu, parallel",
+				   name);
+		wanted[i] = true;
+	}
+	for (i = 0; i < MOST_POLICIES; i++)
+		if (wanted[i])
+			policies[n++] = full.policies[i];
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -100,6 +144,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_FULL:
 		o->m->extent = full;
+		break;
+	case OPT_POLICY:
+		parse_policies(state, arg, o->policies);
+		break;
+	case OPT_FAIL_AFTER:
+		o->m->trials.fail_after = number_option("--fail-after", arg, 1, FAIL_AFTER_MOST);
 		break;
 	case OPT_JSON:
 		o->m->json = arg;
@@ -118,6 +168,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (o->nsubjects)
 			memcpy(o->m->extent.subjects, o->subjects, sizeof(o->subjects));
+		if (o->policies[0])
+			memcpy(o->m->extent.policies, o->policies, sizeof(o->policies));
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -170,18 +222,33 @@ static bool has_string(const json_t *row, const char *name, const char *value)
 	return is && !strcmp(is, value);
 }
 
-static bool is_known(const struct matrix *m, const char *subject, const char *kernel,
-		     const char *bar, unsigned int lcores)
+/* What is the same in all rows of a cell, and in nobody else's. */
+static bool is_of(const json_t *row, const struct matrix *m, const struct cell *cell)
 {
-	const json_t *row;
-	size_t i;
+	return has_string(row, "handler", cell->subject) &&
+	       has_string(row, "kernel", cell->kernel) && has_string(row, "bar_of", cell->bar) &&
+	       json_integer_value(json_object_get(row, "cell_lcores")) == cell->lcores &&
+	       json_integer_value(json_object_get(row, "fail_after")) == m->trials.fail_after;
+}
 
-	json_array_foreach (m->rows, i, row)
-		if (has_string(row, "handler", subject) && has_string(row, "kernel", kernel) &&
-		    has_string(row, "bar_of", bar) &&
-		    json_integer_value(json_object_get(row, "cell_lcores")) == lcores)
-			return true;
-	return false;
+/* The policies of a cell that have no rows yet; how many. */
+static unsigned int missing(const struct matrix *m, const struct cell *cell, const char *policies[])
+{
+	unsigned int n = 0;
+
+	for (int p = 0; m->extent.policies[p]; p++) {
+		bool known = false;
+		const json_t *row;
+		size_t i;
+
+		json_array_foreach (m->rows, i, row)
+			known |= is_of(row, m, cell) &&
+				 has_string(row, "policy", m->extent.policies[p]);
+		if (!known)
+			policies[n++] = m->extent.policies[p];
+	}
+	policies[n] = NULL;
+	return n;
 }
 
 static void tell_time_left(const struct matrix *m)
@@ -197,37 +264,43 @@ static void tell_time_left(const struct matrix *m)
 }
 
 /* The arms of a cell, as rows that also say which cell they are of. */
-static void add_rows(struct matrix *m, struct arm *arms, const char *bar, unsigned int lcores)
+static void add_rows(struct matrix *m, const struct arm *arms, size_t n, const struct cell *cell)
 {
-	json_t *list = arms_to_json(arms, SHARINGS), *row;
+	json_t *list = arms_to_json(arms, n), *row;
 	size_t i;
 
 	json_array_foreach (list, i, row) {
-		json_object_set_new(row, "bar_of", json_string(bar));
-		json_object_set_new(row, "cell_lcores", json_integer(lcores));
+		json_object_set_new(row, "bar_of", json_string(cell->bar));
+		json_object_set_new(row, "cell_lcores", json_integer(cell->lcores));
 		json_array_append(m->rows, row);
 	}
 	json_decref(list);
 }
 
-static int run_cell(struct matrix *m, const struct guest *guest, const char *subject,
-		    const char *bar, unsigned int lcores)
+static int run_cell(struct matrix *m, const struct guest *guest, const struct cell *cell,
+		    const char *const policies[])
 {
-	bool nvme = !strcmp(bar, NVME_BAR);
-	char *device = nvme ? NULL : format("ivshmem:%s", bar);
-	struct arm arms[SHARINGS];
+	bool nvme = !strcmp(cell->bar, NVME_BAR);
+	char *device = nvme ? NULL : format("ivshmem:%s", cell->bar);
+	struct arm arms[ARMS_MOST], like = {
+					    .handler = cell->subject,
+					    .kernel = cell->kernel,
+					    .lcores = cell->lcores,
+					    .left = m->extent.trials,
+					    .fail_after = m->trials.fail_after,
+				    };
+	size_t n = arms_init(arms, &like, policies, nvme && !m->trials.fail_after);
 	int ret;
 
-	arms_init(arms, subject, kernel_title(&guest->kernel), lcores, m->extent.trials, nvme);
 	m->trials.device = device;
 	tell_time_left(m);
-	ret = trials_run(&m->trials, guest, arms, SHARINGS);
+	ret = trials_run(&m->trials, guest, arms, n);
 	if (ret == 0) {
-		add_rows(m, arms, bar, lcores);
+		add_rows(m, arms, n, cell);
 		ret = store_rows(m);
 	}
 	m->done++;
-	for (int i = 0; i < SHARINGS; i++)
+	for (size_t i = 0; i < n; i++)
 		arm_free(&arms[i]);
 	free(device);
 	return ret;
@@ -237,20 +310,22 @@ static int run_subject(struct matrix *m, const char *subject, bool count_only)
 {
 	const struct extent *e = &m->extent;
 	struct guest guest;
-	int ret = guest_prepare_named(&guest, subject);
+	int ret = guest_prepare_named(&guest, subject, m->trials.fail_after);
 
 	if (ret == 0)
 		m->trials.kvm = accel_kvm(&guest.kernel, NULL);
 	for (int b = 0; ret == 0 && e->bars[b]; b++) {
 		for (int l = 0; ret == 0 && e->lcores[l]; l++) {
-			bool known = is_known(m, subject, kernel_title(&guest.kernel), e->bars[b],
-					      e->lcores[l]);
+			struct cell cell = {subject, kernel_title(&guest.kernel), e->bars[b],
+					    e->lcores[l]};
+			const char *policies[MOST_POLICIES + 1];
+			bool known = !missing(m, &cell, policies);
 
 			if (count_only) {
 				m->cells++;
 				m->known += known;
 			} else if (!known) {
-				ret = run_cell(m, &guest, subject, e->bars[b], e->lcores[l]);
+				ret = run_cell(m, &guest, &cell, policies);
 			}
 		}
 	}
@@ -266,35 +341,49 @@ static void time_cell(struct table *t, const json_t *ns, const char *name)
 		table_cell(t, "-");
 }
 
+static void rate_cell(struct table *t, const json_t *per_second)
+{
+	if (json_is_real(per_second))
+		table_cell(t, "%.0f", json_real_value(per_second));
+	else
+		table_cell(t, "-");
+}
+
+static void print_row(struct table *t, const json_t *row)
+{
+	const json_t *ns = json_object_get(row, "first_fault_ns");
+
+	table_cell(t, "%s", json_string_value(json_object_get(row, "handler")));
+	table_cell(t, "%s", json_string_value(json_object_get(row, "bar_of")));
+	table_cell(t, "%s", json_string_value(json_object_get(row, "policy")));
+	table_cell(t, "%s", json_string_value(json_object_get(row, "sharing")));
+	table_cell(t, "%lld", json_integer_value(json_object_get(row, "lcores")));
+	if (json_is_string(json_object_get(row, "refused")))
+		table_cell(t, "refused");
+	else
+		table_cell(t, "%lld of %lld", json_integer_value(json_object_get(row, "survived")),
+			   json_integer_value(json_object_get(row, "trials")));
+	table_cell(t, "%lld", json_integer_value(json_object_get(row, "kernel_bugs")));
+	table_cell(t, "%lld", json_integer_value(json_object_get(row, "hangs")));
+	time_cell(t, ns, "p50");
+	time_cell(t, ns, "p99");
+	time_cell(t, ns, "max");
+	rate_cell(t, json_object_get(row, "faults_per_s"));
+	rate_cell(t, json_object_get(row, "mappings_per_s"));
+}
+
 static void print_rows(const struct matrix *m)
 {
-	static const char *const heads[] = {"handler",	 "BAR",		 "who maps",  ">lcores",
-					    ">survived", ">kernel BUGs", ">hangs",    ">p50 us",
-					    ">p99 us",	 ">max us",	 ">faults/s", NULL};
+	static const char *const heads[] = {"handler",	   "BAR",	"policy",	"who maps",
+					    ">lcores",	   ">survived", ">kernel BUGs", ">hangs",
+					    ">p50 us",	   ">p99 us",	">max us",	">faults/s",
+					    ">mappings/s", NULL};
 	struct table *t = table_new(heads);
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach (m->rows, i, row) {
-		const json_t *ns = json_object_get(row, "first_fault_ns");
-		const json_t *rate = json_object_get(row, "faults_per_s");
-
-		table_cell(t, "%s", json_string_value(json_object_get(row, "handler")));
-		table_cell(t, "%s", json_string_value(json_object_get(row, "bar_of")));
-		table_cell(t, "%s", json_string_value(json_object_get(row, "sharing")));
-		table_cell(t, "%lld", json_integer_value(json_object_get(row, "lcores")));
-		table_cell(t, "%lld of %lld", json_integer_value(json_object_get(row, "survived")),
-			   json_integer_value(json_object_get(row, "trials")));
-		table_cell(t, "%lld", json_integer_value(json_object_get(row, "kernel_bugs")));
-		table_cell(t, "%lld", json_integer_value(json_object_get(row, "hangs")));
-		time_cell(t, ns, "p50");
-		time_cell(t, ns, "p99");
-		time_cell(t, ns, "max");
-		if (json_is_real(rate))
-			table_cell(t, "%.0f", json_real_value(rate));
-		else
-			table_cell(t, "-");
-	}
+	json_array_foreach (m->rows, i, row)
+		print_row(t, row);
 	table_print(t, stdout);
 	table_free(t);
 }

@@ -48,17 +48,21 @@ void plot_point(struct plot *p, double x, double y)
 /* gnuplot takes the script on its standard input. */
 static int feed(const struct plot *p, const char *path)
 {
-	char *command = format("gnuplot > '%s'", path);
-	FILE *gnuplot = popen(command, "w");
+	FILE *gnuplot;
 	int ret = -1;
 
+	if (!p->lines) {
+		warnx("nothing was measured that %s could show", path);
+		return 0;
+	}
+	setenv("PICTURE", path, 1);
+	gnuplot = popen("gnuplot > \"$PICTURE\"", "w");
 	if (gnuplot) {
 		fprintf(gnuplot, "%sEOD\n%s\n", p->data, p->command);
 		ret = pclose(gnuplot) == 0 ? 0 : -1;
 	}
 	if (ret)
 		warnx("gnuplot did not draw %s; is gnuplot-nox installed?", path);
-	free(command);
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 
 #include "guest/job.h"
 #include "progress.h"
+#include "report.h"
 #include "text.h"
 #include "trials.h"
 
@@ -19,7 +20,7 @@ struct run {
 	struct arm *arms;
 	size_t n;
 	/* of the guest that runs now */
-	struct arm *running[SHARINGS];
+	struct arm *running[ARMS_MOST];
 	unsigned int nrunning;
 	struct arm *current; /* the arm whose trials come in */
 	bool started;	     /* the bench runs */
@@ -28,14 +29,15 @@ struct run {
 	size_t nerrors;
 };
 
-static bool wants_more(const struct arm *arm)
+/* Several lcores that fill a VMA together. */
+static bool may_crash(const struct arm *arm)
 {
-	return arm->left || !arm->io_done;
+	return arm->sharing == SHARED && !strcmp(arm->policy, "lazy");
 }
 
 /*
- * Arms that may run in one guest: those with as many trials left as the first one. A VMA shared by
- * several lcores may cost the guest, so that arm gets a guest of its own.
+ * Arms that may run in one guest: those with as many trials left as the first one. One that may
+ * cost the guest gets a guest of its own.
  */
 static void choose_arms(struct run *r)
 {
@@ -43,28 +45,17 @@ static void choose_arms(struct run *r)
 	for (size_t i = 0; i < r->n; i++) {
 		struct arm *arm = &r->arms[i], *first = r->running[0];
 
-		if (!wants_more(arm))
+		if (!arm_wants_more(arm))
 			continue;
-		if (!r->nrunning || (arm->left == first->left && first->sharing != SHARED &&
-				     arm->sharing != SHARED))
+		if (!r->nrunning ||
+		    (arm->left == first->left && !may_crash(first) && !may_crash(arm)))
 			r->running[r->nrunning++] = arm;
 	}
 }
 
-static void write_raw(const struct run *r, const struct arm *arm, json_t *record)
-{
-	if (!r->trials->raw)
-		return;
-	json_object_set_new(record, "handler", json_string(arm->handler));
-	json_object_set_new(record, "kernel", json_string(arm->kernel));
-	json_dumpf(record, r->trials->raw, JSON_COMPACT);
-	fputc('\n', r->trials->raw);
-	fflush(r->trials->raw);
-}
-
 static void show_progress(const struct arm *arm)
 {
-	progress("%s, %s: %u trials ended, %u to go, %u crashes", arm->handler,
+	progress("%s, %s, %s: %u trials ended, %u to go, %u crashes", arm->handler, arm->policy,
 		 sharing_names[arm->sharing], arm->survived, arm->left,
 		 arm->kernel_bugs + arm->hangs);
 }
@@ -85,7 +76,7 @@ static void take_record(void *arg, const char *line)
 		if (!arm_take(r->running[i], record))
 			continue;
 		r->current = r->running[i];
-		write_raw(r, r->current, record);
+		report_raw(r->trials->raw, record, r->current->handler, r->current->kernel);
 		show_progress(r->current);
 		break;
 	}
@@ -112,15 +103,61 @@ static void take_stderr(void *arg, const char *data, size_t size)
 	r->nerrors += size;
 }
 
-static char *join_sharings(const struct run *r)
+/* Add to a text that the caller frees. */
+static void append(char **text, const char *more)
 {
-	char *list = format("%s", sharing_names[r->running[0]->sharing]);
+	char *longer = format("%s%s", *text, more);
 
-	for (unsigned int i = 1; i < r->nrunning; i++) {
-		char *longer = format("%s,%s", list, sharing_names[r->running[i]->sharing]);
+	free(*text);
+	*text = longer;
+}
 
-		free(list);
-		list = longer;
+/* The beginning of what the bench calls an arm's trials; lazy is not named. */
+static char *first_fault_name(const struct run *r, const struct arm *arm)
+{
+	const char *bar = r->trials->device ? "2" : "0";
+
+	if (!strcmp(arm->policy, "lazy"))
+		return format("first_fault/%s/lcores:%u/bar:%s/iterations",
+			      sharing_names[arm->sharing], arm->lcores, bar);
+	return format("first_fault/%s/lcores:%u/bar:%s/policy:%s/", sharing_names[arm->sharing],
+		      arm->lcores, bar, arm->policy);
+}
+
+/*
+ * The benchmarks that are this guest's, of all that its options make. What is left of an arm that
+ * lost its last trial's guest later on is its throughput.
+ */
+static char *join_filter(const struct run *r)
+{
+	char *filter = format("--benchmark_filter=^(");
+
+	for (unsigned int i = 0; i < r->nrunning; i++) {
+		const struct arm *arm = r->running[i];
+		char *faults = first_fault_name(r, arm);
+		char *io =
+			format("nvme_io/%s/lcores:%u/", sharing_names[arm->sharing], arm->lcores);
+
+		append(&filter, i ? "|" : "");
+		append(&filter, arm->left ? faults : io);
+		if (arm->left && !arm->io_done) {
+			append(&filter, "|");
+			append(&filter, io);
+		}
+		free(faults);
+		free(io);
+	}
+	append(&filter, ")");
+	return filter;
+}
+
+static char *join_policies(const struct run *r)
+{
+	char *list = format("%s", "");
+
+	for (unsigned int i = 0; i < r->nrunning; i++) {
+		append(&list, i ? "," : "");
+		append(&list, r->running[i]->policy);
 	}
 	return list;
 }
@@ -139,13 +176,10 @@ static int run_guest(struct run *r, struct vm_outcome *outcome)
 {
 	const struct trials *t = r->trials;
 	unsigned int left = r->running[0]->left;
-	char *count = format("%u", lcores(r)), *sharing = join_sharings(r);
-	char *trials = format("%u", left ? left : 1);
+	char *count = format("%u", lcores(r)), *policies = join_policies(r);
+	char *trials = format("%u", left ? left : 1), *filter = join_filter(r);
+	char *fail_after = t->fail_after ? format("--fail-after=%u", t->fail_after) : NULL;
 	char *const devices[] = {(char *)t->device, NULL};
-	/* What is left of an arm that lost its last trial's guest later on is its throughput. */
-	char *filter = t->device ? "--benchmark_filter=^first_fault/"
-		       : left	 ? "--benchmark_filter=."
-				 : "--benchmark_filter=^nvme_io/";
 	char *const argv[] = {(char *)t->bench,
 			      "--allow-kernel-bug",
 			      filter,
@@ -155,8 +189,8 @@ static int run_guest(struct run *r, struct vm_outcome *outcome)
 			      t->device ? "2" : "0",
 			      "--lcores",
 			      count,
-			      "--sharing",
-			      sharing,
+			      "--policy",
+			      policies,
 			      "--trials",
 			      trials,
 			      "--queue-depth",
@@ -165,6 +199,7 @@ static int run_guest(struct run *r, struct vm_outcome *outcome)
 			      "1",
 			      "--trials-out",
 			      RECORDS_PATH,
+			      fail_after,
 			      NULL};
 	struct guest_job job = {.argv = argv};
 	struct vm_config config = {
@@ -196,7 +231,9 @@ static int run_guest(struct run *r, struct vm_outcome *outcome)
 	progress_clear();
 	free(count);
 	free(trials);
-	free(sharing);
+	free(policies);
+	free(filter);
+	free(fail_after);
 	return ret;
 }
 
@@ -232,6 +269,18 @@ static void count_crash(const struct run *r, const struct vm_outcome *outcome)
 	}
 }
 
+/* Whether the guest has done what it was for; a policy that is refused makes the bench fail. */
+static bool is_done(const struct run *r, int status)
+{
+	for (unsigned int i = 0; i < r->nrunning; i++) {
+		if (arm_wants_more(r->running[i]))
+			return false;
+		if (r->running[i]->refused[0])
+			status = 0;
+	}
+	return status == 0;
+}
+
 /* Boot a guest for what is left; -1 when there is no use in going on. */
 static int run_once(struct run *r)
 {
@@ -254,7 +303,7 @@ static int run_once(struct run *r)
 		return -1;
 	case VM_EXIT:
 		r->lost = 0;
-		if (outcome.status == 0 && !wants_more(r->running[r->nrunning - 1]))
+		if (is_done(r, outcome.status))
 			return 0;
 		warnx("%s ended with status %d before its trials were done, under %s",
 		      r->trials->bench, outcome.status, r->running[0]->handler);

@@ -18,7 +18,8 @@ struct trials {
 	const char *bench;     /* path of barrage-bench */
 	unsigned int max_bugs; /* crashes and hangs after which an arm stops */
 	bool kvm, verbose;
-	FILE *raw;	    /* every record with its handler, a line each; NULL: not wanted */
+	unsigned int fail_after; /* pages; see struct arm */
+	FILE *raw;		 /* every record, see report_raw(); NULL: not wanted */
 	const char *device; /* whose BAR 2 is mapped, as struct vm_config names it; NULL: BAR 0 of
 			       the NVMe controller */
 };
@@ -26,7 +27,7 @@ struct trials {
 /**
  * Run arms of one handler until none of them has anything left.
  *
- * @param arms  the same number of lcores in all but the single one.
+ * @param arms  at most ARMS_MOST; the same number of lcores in all but the single ones.
  * @return 0, or -1 after a message: the bench or the lab failed, not the guest's kernel.
  */
 int trials_run(const struct trials *trials, const struct guest *guest, struct arm *arms, size_t n);

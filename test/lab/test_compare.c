@@ -101,7 +101,7 @@ static void no_bug_after_the_fix(void **state)
 /* Every survived trial is a line of the raw file, with all its lcores. */
 static void raw_trials_match(void **state)
 {
-	FILE *in = fopen("compare.json.trials", "r");
+	FILE *in = fopen("compare-report/compare-trials.jsonl", "r");
 	char line[4096];
 	json_int_t trials = 0, survived = 0;
 	size_t i;
@@ -126,12 +126,33 @@ static void raw_trials_match(void **state)
 	assert_int_equal(trials, survived);
 }
 
+static void report_has_all(void **state)
+{
+	json_t *json = json_load_file("compare-report/compare.json", 0, NULL);
+	FILE *table = fopen("compare-report/compare.txt", "r");
+	FILE *picture = fopen("compare-report/compare.svg", "r");
+	char text[65536];
+
+	assert_true(json_equal(json, result));
+	json_decref(json);
+	assert_non_null(table);
+	text[fread(text, 1, sizeof(text) - 1, table)] = '\0';
+	fclose(table);
+	assert_non_null(strstr(text, "unfixed  2 lcores, one VMA"));
+	assert_non_null(strstr(text, "kernel BUG at mm/memory.c:"));
+	assert_non_null(picture);
+	text[fread(text, 1, sizeof(text) - 1, picture)] = '\0';
+	fclose(picture);
+	assert_non_null(strstr(text, "<svg"));
+	assert_non_null(strstr(text, "fixed: 2 lcores, one VMA"));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_the_schema),	  cmocka_unit_test(bug_before_the_fix),
 		cmocka_unit_test(no_bug_without_sharing), cmocka_unit_test(no_bug_after_the_fix),
-		cmocka_unit_test(raw_trials_match),
+		cmocka_unit_test(raw_trials_match),	  cmocka_unit_test(report_has_all),
 	};
 	char command[4096];
 	int failed;
@@ -140,7 +161,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: test_compare PATH-OF-BARRAGE-LAB\n");
 		return 2;
 	}
-	snprintf(command, sizeof(command), "%s compare --trials %d --json compare.json", argv[1],
+	snprintf(command, sizeof(command),
+		 "%s compare --trials %d --json compare.json --report compare-report", argv[1],
 		 TRIALS);
 	if (system(command) != 0 || !(result = json_load_file("compare.json", 0, NULL))) {
 		fprintf(stderr, "failed: %s\n", command);

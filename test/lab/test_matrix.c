@@ -22,9 +22,9 @@ static int run(const char *format, ...)
 	return system(command);
 }
 
-static json_t *load_rows(void)
+static json_t *load_rows(const char *path)
 {
-	json_t *file = json_load_file("matrix.json", 0, NULL), *rows;
+	json_t *file = json_load_file(path, 0, NULL), *rows;
 
 	assert_non_null(file);
 	assert_string_equal(json_string_value(json_object_get(file, "schema")), "barrage-matrix/1");
@@ -34,7 +34,7 @@ static json_t *load_rows(void)
 	return rows;
 }
 
-/* Two BARs, three ways to share each. */
+/* Two BARs, two policies, three ways to share. */
 static void every_cell_has_rows(void **state)
 {
 	json_t *rows, *row;
@@ -42,31 +42,35 @@ static void every_cell_has_rows(void **state)
 
 	unlink("matrix.json");
 	assert_int_equal(run("%s matrix fixed --json matrix.json", lab), 0);
-	rows = load_rows();
-	assert_int_equal(json_array_size(rows), 6);
+	rows = load_rows("matrix.json");
+	assert_int_equal(json_array_size(rows), 12);
 	json_array_foreach (rows, i, row) {
 		json_int_t bytes = json_integer_value(json_object_get(row, "bar_bytes"));
 
 		assert_int_equal(json_integer_value(json_object_get(row, "survived")), 10);
-		assert_int_equal(bytes, i < 3 ? 16384 : 64 << 20);
+		assert_int_equal(bytes, i < 6 ? 16384 : 64 << 20);
+		assert_string_equal(json_string_value(json_object_get(row, "policy")),
+				    i % 6 < 3 ? "lazy" : "auto");
+		assert_true(json_is_null(json_object_get(row, "refused")));
+		assert_true(json_real_value(json_object_get(row, "mappings_per_s")) > 0);
 	}
 	json_decref(rows);
 }
 
-/* With half of the rows gone, half of the cells run again. */
+/* One cell's rows are gone: it runs again. */
 static void goes_on_where_it_was(void **state)
 {
 	json_t *file = json_load_file("matrix.json", 0, NULL);
 	json_t *rows = json_object_get(file, "rows"), *kept = json_array(), *now;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 6; i++)
 		json_array_append(kept, json_array_get(rows, i));
 	json_object_set(file, "rows", kept);
 	assert_int_equal(json_dump_file(file, "matrix.json", 0), 0);
 	assert_int_equal(run("%s matrix fixed --json matrix.json", lab), 0);
-	now = load_rows();
-	assert_int_equal(json_array_size(now), 6);
-	for (size_t i = 0; i < 3; i++)
+	now = load_rows("matrix.json");
+	assert_int_equal(json_array_size(now), 12);
+	for (size_t i = 0; i < 6; i++)
 		assert_true(json_equal(json_array_get(now, i), json_array_get(kept, i)));
 	json_decref(now);
 	json_decref(kept);
@@ -78,6 +82,26 @@ static void does_nothing_twice(void **state)
 {
 	assert_int_equal(run("PATH=/nowhere %s matrix fixed --json matrix.json >/dev/null", lab),
 			 0);
+}
+
+/* That the library refuses a policy on a vulnerable kernel is a result. */
+static void tells_refusals(void **state)
+{
+	json_t *rows, *row;
+	size_t i;
+
+	unlink("refused.json");
+	assert_int_equal(run("%s matrix unfixed --policy parallel --json refused.json", lab), 0);
+	rows = load_rows("refused.json");
+	assert_int_equal(json_array_size(rows), 6);
+	json_array_foreach (rows, i, row) {
+		const char *why = json_string_value(json_object_get(row, "refused"));
+
+		assert_non_null(why);
+		assert_non_null(strstr(why, "vulnerable"));
+		assert_int_equal(json_integer_value(json_object_get(row, "trials")), 0);
+	}
+	json_decref(rows);
 }
 
 static void refuses_another_file(void **state)
@@ -95,9 +119,8 @@ static void refuses_another_file(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cell_has_rows),
-		cmocka_unit_test(goes_on_where_it_was),
-		cmocka_unit_test(does_nothing_twice),
+		cmocka_unit_test(every_cell_has_rows),	cmocka_unit_test(goes_on_where_it_was),
+		cmocka_unit_test(does_nothing_twice),	cmocka_unit_test(tells_refusals),
 		cmocka_unit_test(refuses_another_file),
 	};
 

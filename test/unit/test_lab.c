@@ -252,6 +252,7 @@ static struct arm shared_arm(const char *handler)
 {
 	return (struct arm){.handler = handler,
 			    .kernel = "6.1",
+			    .policy = "lazy",
 			    .sharing = SHARED,
 			    .lcores = 2,
 			    .left = 3,
@@ -259,32 +260,113 @@ static struct arm shared_arm(const char *handler)
 			    .iops = -1};
 }
 
-#define SHARED_FAULT "{\"benchmark\":\"first_fault\",\"sharing\":\"shared\",\"lcores\":2,"
+#define SHARED_FAULT \
+	"{\"benchmark\":\"first_fault\",\"sharing\":\"shared\",\"lcores\":2,\"policy\":\"lazy\","
 
 static void arm_takes_trials(void **state)
 {
 	struct arm arm = shared_arm("fixed");
-	json_t *other = json_loads("{\"benchmark\":\"first_fault\",\"sharing\":\"single\","
-				   "\"lcores\":1,\"bar\":0,\"bar_bytes\":1,\"trial\":0,\"ns\":[1],"
-				   "\"window_ns\":1}",
-				   0, NULL);
+	json_t *other = json_loads(
+		"{\"benchmark\":\"first_fault\",\"sharing\":\"single\","
+		"\"lcores\":1,\"policy\":\"lazy\",\"bar\":0,\"bar_bytes\":1,\"trial\":0,\"ns\":[1],"
+		"\"window_ns\":1}",
+		0, NULL);
 
 	assert_false(arm_take(&arm, other));
 	json_decref(other);
 	feed_arm(&arm, SHARED_FAULT "\"begin\":true}");
 	assert_int_equal(arm.survived, 0);
 	feed_arm(&arm, SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,\"ns\":[30,10],"
-				    "\"window_ns\":40}");
+				    "\"map_ns\":[5],\"window_ns\":40,\"cycle_ns\":50}");
 	feed_arm(&arm, SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":1,\"ns\":[20,40],"
-				    "\"window_ns\":60}");
+				    "\"map_ns\":[5],\"window_ns\":60,\"cycle_ns\":70}");
 	feed_arm(&arm, "{\"benchmark\":\"nvme_io\",\"sharing\":\"shared\",\"lcores\":2,"
 		       "\"queue_depth\":32,\"block_size\":4096,\"ios\":500,\"seconds\":0.5}");
 	assert_int_equal(arm.survived, 2);
 	assert_int_equal(arm.left, 1);
-	assert_int_equal(arm.nns, 4);
+	assert_int_equal(arm.first.n, 4);
+	assert_int_equal(arm.mappings, 2);
 	assert_true(arm.iops == 1000);
 	assert_true(arm.io_done);
 	arm_free(&arm);
+}
+
+/* Each takes its own; throughput is measured once. */
+static void arms_differ_by_policy(void **state)
+{
+	static const char *const policies[] = {"lazy", "touch", NULL};
+	struct arm arms[ARMS_MOST], like = {.handler = "fixed", .lcores = 4, .left = 7};
+	size_t n = arms_init(arms, &like, policies, true);
+	json_t *touch = json_loads("{\"benchmark\":\"first_fault\",\"sharing\":\"single\","
+				   "\"lcores\":1,\"policy\":\"touch\",\"ns\":[1]}",
+				   0, NULL);
+	json_t *io = json_loads("{\"benchmark\":\"nvme_io\",\"sharing\":\"single\","
+				"\"lcores\":1,\"ios\":1,\"seconds\":1}",
+				0, NULL);
+
+	assert_int_equal(n, 6);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(arms[i].lcores, arms[i].sharing == SINGLE ? 1 : 4);
+		assert_int_equal(arms[i].left, 7);
+		assert_int_equal(arms[i].io_done, i >= 3);
+		assert_int_equal(arm_take(&arms[i], touch), i == 3);
+		assert_int_equal(arm_take(&arms[i], io), i == 0);
+	}
+	json_decref(touch);
+	json_decref(io);
+	for (size_t i = 0; i < n; i++)
+		arm_free(&arms[i]);
+}
+
+static void refused_arms_want_nothing(void **state)
+{
+	struct arm arm = shared_arm("unfixed");
+
+	assert_true(arm_wants_more(&arm));
+	feed_arm(&arm, SHARED_FAULT "\"refused\":\"it may crash\"}");
+	assert_false(arm_wants_more(&arm));
+	assert_string_equal(arm.refused, "it may crash");
+	assert_int_equal(arm.survived, 0);
+}
+
+/* The access after a fill that failed is told apart. */
+static void arm_takes_retries(void **state)
+{
+	struct arm arm = shared_arm("fixed");
+	json_t *list, *retry;
+
+	arm.fail_after = 2;
+	feed_arm(&arm, SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,\"ns\":[9,5],"
+				    "\"retry_ns\":[3,4],\"map_ns\":[1],\"window_ns\":1}");
+	list = arms_to_json(&arm, 1);
+	retry = json_object_get(json_array_get(list, 0), "retry_ns");
+	assert_int_equal(json_integer_value(json_object_get(retry, "max")), 4);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "fail_after")),
+			 2);
+	json_decref(list);
+	arm_free(&arm);
+}
+
+/* With fills that fail it is about the lone lcore and its second access. */
+static void verdict_of_failing_fills(void **state)
+{
+	static const char *const lazy[] = {"lazy", NULL};
+	struct arm arms[2 * SHARINGS], like = {.handler = "skip-existing", .fail_after = 2};
+	char *verdict;
+
+	arms_init(arms, &like, lazy, false);
+	like.handler = "fixed";
+	arms_init(arms + SHARINGS, &like, lazy, false);
+	arms[SINGLE].kernel_bugs = 3;
+	strcpy(arms[SINGLE].bug_at, "mm/memory.c:1");
+	arms[SHARINGS + SINGLE].survived = 50;
+	verdict = arms_verdict(arms, 2 * SHARINGS, "skip-existing", "fixed");
+	assert_string_equal(
+		verdict, "skip-existing: a first fill fails after 2 pages and the access is made "
+			 "again, and that is a kernel BUG at mm/memory.c:1 (3 of 3 trials); "
+			 "fixed: a first fill fails after 2 pages and the access is made again, "
+			 "50 times, and all survived.");
+	free(verdict);
 }
 
 static void quantiles(void **state)
@@ -308,13 +390,14 @@ static void json_of_arms(void **state)
 	arms[0].kernel_bugs = 3;
 	strcpy(arms[0].bug_at, "mm/memory.c:2402");
 	feed_arm(&arms[1], SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,"
-					"\"ns\":[3000,1000],\"window_ns\":4000}");
+					"\"ns\":[3000,1000],\"map_ns\":[900],\"window_ns\":4000,"
+					"\"cycle_ns\":8000}");
 	list = arms_to_json(arms, 2);
 	assert_int_equal(json_array_size(list), 2);
 	bad = json_array_get(list, 0);
 	good = json_array_get(list, 1);
 
-	assert_int_equal(json_object_size(bad), 14);
+	assert_int_equal(json_object_size(bad), 17);
 	assert_string_equal(json_string_value(json_object_get(bad, "handler")), "unfixed");
 	assert_string_equal(json_string_value(json_object_get(bad, "sharing")), "shared");
 	assert_int_equal(json_integer_value(json_object_get(bad, "trials")), 3);
@@ -323,6 +406,8 @@ static void json_of_arms(void **state)
 	assert_string_equal(json_string_value(json_object_get(bad, "bug_at")), "mm/memory.c:2402");
 	assert_true(json_is_null(json_object_get(bad, "first_fault_ns")));
 	assert_true(json_is_null(json_object_get(bad, "faults_per_s")));
+	assert_true(json_is_null(json_object_get(bad, "mappings_per_s")));
+	assert_true(json_is_null(json_object_get(bad, "refused")));
 	assert_true(json_is_null(json_object_get(bad, "iops")));
 	assert_true(json_is_null(json_object_get(bad, "bar_bytes")));
 
@@ -333,6 +418,7 @@ static void json_of_arms(void **state)
 		3000);
 	/* Two faults in 4 us. */
 	assert_true(json_real_value(json_object_get(good, "faults_per_s")) == 500000);
+	assert_true(json_real_value(json_object_get(good, "mappings_per_s")) == 125000);
 	json_decref(list);
 	arm_free(&arms[1]);
 }
@@ -346,17 +432,18 @@ static void table_of_arms(void **state)
 
 	arms[0].kernel_bugs = 3;
 	feed_arm(&arms[1], SHARED_FAULT "\"bar\":0,\"bar_bytes\":16384,\"trial\":0,"
-					"\"ns\":[3000,1000],\"window_ns\":4000}");
+					"\"ns\":[3000,1000],\"map_ns\":[900],\"window_ns\":4000,"
+					"\"cycle_ns\":8000}");
 	arms_print(arms, 2, out);
 	fclose(out);
 	assert_string_equal(
 		text,
 		"handler  who maps           survived  kernel BUGs  hangs  min us  p50 us  p99 us  "
-		"max us  faults/s  IOPS\n"
+		"max us  faults/s  mappings/s  IOPS\n"
 		"unfixed  2 lcores, one VMA    0 of 3            3      0       -       -       -  "
-		"     -         -     -\n"
+		"     -         -           -     -\n"
 		"fixed    2 lcores, one VMA    1 of 1            0      0     1.0     1.0     3.0  "
-		"   3.0    500000     -\n");
+		"   3.0    500000      125000     -\n");
 	free(text);
 	arm_free(&arms[1]);
 }
@@ -375,6 +462,10 @@ int main(void)
 		cmocka_unit_test(splice_replaces_several),
 		cmocka_unit_test(splice_wraps),
 		cmocka_unit_test(splice_refuses),
+		cmocka_unit_test(arms_differ_by_policy),
+		cmocka_unit_test(refused_arms_want_nothing),
+		cmocka_unit_test(arm_takes_retries),
+		cmocka_unit_test(verdict_of_failing_fills),
 		cmocka_unit_test(arm_takes_trials),
 		cmocka_unit_test(quantiles),
 		cmocka_unit_test(json_of_arms),
