@@ -243,26 +243,35 @@ void track_put_values(const struct track *track, FILE *out)
 	fputs("]}", out);
 }
 
-static const struct triage *triage_of(int64_t result, const struct triage triage[], size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (triage[i].result == result)
-			return &triage[i];
-	return NULL;
-}
-
-/* [index, p, before, after, verdict and note of whoever judged it, or null] */
-static void put_change(const struct stats_change *change, const struct triage *triage, FILE *out)
+/* [index, p, before, after] */
+static void put_change(const struct stats_change *change, FILE *out)
 {
 	fprintf(out, "[%zu,%.3g,", change->index, change->p);
 	put_number(out, change->before);
 	fputc(',', out);
 	put_number(out, change->after);
-	if (triage) {
+	fputc(']', out);
+}
+
+/* [index, verdict, note] of each result that somebody judged. */
+static void put_triage(const struct track *track, const struct triage triage[], size_t n, FILE *out)
+{
+	const char *comma = "";
+
+	fputs(",\"judged\":[", out);
+	for (size_t i = 0; i < n; i++) {
+		size_t at = 0;
+
+		while (at < track->n && track->points[at].id != triage[i].result)
+			at++;
+		if (at == track->n) /* the filter left it out */
+			continue;
+		fprintf(out, "%s[%zu,", comma, at);
+		put_text(out, triage[i].verdict);
 		fputc(',', out);
-		put_text(out, triage->verdict);
-		fputc(',', out);
-		put_text(out, triage->note);
+		put_text(out, triage[i].note);
+		fputc(']', out);
+		comma = ",";
 	}
 	fputc(']', out);
 }
@@ -280,8 +289,7 @@ static void put_band(const struct track *track, size_t start, size_t end, FILE *
 	fputc(']', out);
 }
 
-static void put_changes(const struct track *track, const struct series *series,
-			const struct triage triage[], size_t ntriage, FILE *out)
+static void put_changes(const struct track *track, const struct series *series, FILE *out)
 {
 	struct stats_change_policy policy = STATS_CHANGE_POLICY_DEFAULT;
 	struct stats_change *changes;
@@ -292,8 +300,7 @@ static void put_changes(const struct track *track, const struct series *series,
 	fputs(",\"changes\":[", out);
 	for (size_t i = 0; i < n; i++) {
 		fputs(i ? "," : "", out);
-		put_change(&changes[i],
-			   triage_of(track->points[changes[i].index].id, triage, ntriage), out);
+		put_change(&changes[i], out);
 	}
 	fputs("],\"bands\":[", out);
 	for (size_t i = 0; i <= n; i++) {
@@ -354,7 +361,8 @@ void track_put_summary(const struct track *track, const struct series *series,
 		fputs(i + 1 < track->n ? "," : "]", out);
 	}
 	put_newest(track, out);
-	put_changes(track, series, triage, ntriage, out);
+	put_changes(track, series, out);
+	put_triage(track, triage, ntriage, out);
 }
 
 bool track_latest(const struct track *track, const struct series *series,

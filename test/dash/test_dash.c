@@ -738,8 +738,8 @@ static void stores_that_are_none(void **state)
 
 static void every_command_has_help_with_an_example(void **state)
 {
-	static const char *const names[] = {"add",    "check",	"list", "show",
-					    "triage", "export", "prune"};
+	static const char *const names[] = {"add",    "check",	"list",	  "show",
+					    "triage", "report", "export", "prune"};
 
 	assert_int_equal(run(dash, "--help", NULL), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -761,6 +761,44 @@ static void every_command_has_help_with_an_example(void **state)
 	assert_int_equal(run(dash, "show", NULL), 2);
 	assert_int_equal(run(dash, "show", "xyz", NULL), 2);
 	assert_int_equal(run(dash, "prune", "--older-than", "-1", NULL), 2);
+}
+
+static char *text_of(const char *name)
+{
+	FILE *in = fopen(name, "r");
+	char *text = NULL;
+	size_t size;
+
+	assert_non_null(in);
+	assert_true(getdelim(&text, &size, '\0', in) > 0);
+	fclose(in);
+	return text;
+}
+
+/* The page's numbers are test_report.py's; here is that either engine feeds it, triage included. */
+static void report_shows_what_is_there(void **state)
+{
+	json_t *told, *all;
+	char number[32], *page;
+
+	add_history(1.1);
+	all = content();
+	snprintf(number, sizeof(number), "%lld",
+		 json_integer_value(
+			 json_object_get(first_result(series_of(all, "real_time", "")), "result")));
+	json_decref(all);
+	assert_int_equal(run(dash, "triage", "--db", store, number, "known", "--note",
+			     "<b>a note</b>", NULL),
+			 0);
+	assert_int_equal(run(dash, "report", "--db", store, "--json", "-o", "page", NULL), 0);
+	told = json_loads(printed, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(told, "series")), 9);
+	assert_true(json_integer_value(json_object_get(told, "worse")) > 0);
+	page = text_of(json_string_value(json_object_get(told, "file")));
+	assert_non_null(strstr(page, "\"judged\":[[0,\"known\",\"\\u003cb>a note\\u003c/b>\"]]"));
+	assert_non_null(strstr(page, "</html>"));
+	free(page);
+	json_decref(told);
 }
 
 #define on_a_new_store(test) cmocka_unit_test_setup(test, new_store)
@@ -790,6 +828,7 @@ int main(int argc, char **argv)
 		on_a_new_store(show_tells_series_and_results),
 		on_a_new_store(list_and_other_exports),
 		on_a_new_store(prune_removes_what_it_said),
+		on_a_new_store(report_shows_what_is_there),
 		on_a_new_store(texts_stay_texts),
 		on_a_new_store(stores_that_are_none),
 		cmocka_unit_test(every_command_has_help_with_an_example),

@@ -258,12 +258,28 @@ def one_point(page):
     page.quiet()
 
 
+def judged(page):
+    """What somebody said of a change: it goes last, and is no regression any more."""
+    browser = page.browser
+    series = next(one for one in json.loads(run(page.program, "export", "--db", page.store))["series"]
+                  if one["series"]["parameters"] == {"lcores": 1}
+                  and one["series"]["metric"] == "real_time")
+    run(page.program, "triage", "--db", page.store, series["results"][56]["result"], "wanted",
+        "--note", "safer & slower")
+    page.report()
+    row = browser.texts("#changed tbody tr")[-1]
+    check("it goes last, with its note", "(wanted)" in row and "safer & slower" in row, row)
+    browser.click("[name=worse]")
+    browser.wait("one regression less", "document.querySelectorAll('#all tbody tr').length === 7")
+    page.quiet()
+
+
 def history(page):
     page.add()
     told = page.report()
     check("65 series", told["series"] == 65, told)
     for step in (worst_first, texts_stay_texts, filters_filter, follow_a_point, keyboard, links,
-                 before_and_after, themes, phone, one_point):
+                 before_and_after, themes, phone, one_point, judged):
         print(f"  {step.__name__}", flush=True)
         step(page)
 

@@ -150,6 +150,14 @@
 		return Number.isFinite(ratio) ? ratio : 1e3;
 	}
 
+	/* What somebody said of a change: of one of the results from it up to the next one. */
+	function judgement(series, from) {
+		const next = series.changes.map(([at]) => at).find((at) => at > from);
+		const found = series.judged.find(([at]) => at >= from && (next === undefined || at < next));
+
+		return found ? { judged: found[1], note: found[2] } : {};
+	}
+
 	function newestNews(series) {
 		if (!series.latest || ["same", "too few"].includes(series.latest.verdict))
 			return [];
@@ -162,29 +170,27 @@
 			verdict: series.latest.verdict,
 			change: percent(ratio) + range,
 			evidence: series.exact ? "exact count" : `newest two, q ${probability(q)}`,
+			...judgement(series, series.n - 1),
 		}];
 	}
 
-	function changeNews(series, [at, p, before, after, judged, note]) {
+	function changeNews(series, [at, p, before, after]) {
 		return {
-			series, before, after, at, judged, note,
+			series, before, after, at,
 			verdict: verdict(series, before, after),
 			change: percent(before ? after / before : null),
 			evidence: series.exact ? "exact count" : `change point, p ${probability(p)}`,
+			...judgement(series, at),
 		};
 	}
 
 	function newsOf(series) {
 		const newest = newestNews(series);
-		const recent = series.changes
-			.filter(([at]) => at >= series.n - RECENT && !(newest[0] && at === newest[0].at))
-			.map((change) => changeNews(series, change));
+		const last = newest.length ? series.n - 1 : series.n; // told already
 
-		/* A judgement of the same change says so of the newest result too. */
-		for (const [at, , , , judged, note] of series.changes)
-			if (newest[0] && at === newest[0].at)
-				Object.assign(newest[0], { judged, note });
-		return newest.concat(recent);
+		return newest.concat(series.changes
+			.filter(([at]) => at >= series.n - RECENT && at < last)
+			.map((change) => changeNews(series, change)));
 	}
 
 	const RANK = { worse: 0, changed: 1, better: 2, same: 3 };
@@ -347,8 +353,8 @@
 	/* Room above and below, also where all values are equal. */
 	function padded(all) {
 		const known = all.filter((value) => value !== null);
-		const least = Math.min(...known);
-		const most = Math.max(...known);
+		const least = known.reduce((a, b) => Math.min(a, b));
+		const most = known.reduce((a, b) => Math.max(a, b));
 		const pad = 0.06 * (most - least) || 0.05 * Math.abs(most) || 1;
 
 		return [least - pad, most + pad];
@@ -373,10 +379,10 @@
 	}
 
 	function markChanges(series, canvas, area, chart) {
-		for (const [at, , before, after, judged] of series.changes) {
+		for (const [at, , before, after] of series.changes) {
 			const x = chart.toDomXCoord(at - 0.5);
 
-			canvas.strokeStyle = judged ? colour("--quiet")
+			canvas.strokeStyle = judgement(series, at).judged ? colour("--quiet")
 				: colour(`--${verdict(series, before, after)}`);
 			canvas.lineWidth = 2;
 			canvas.setLineDash([5, 4]);
@@ -389,14 +395,8 @@
 	}
 
 	function yRange(series) {
-		let all = [];
-
-		for (const [, , low, high] of series.bands)
-			all.push(low, high);
-		for (const value of valuesOf(series).v)
-			all.push(value);
-		all = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
-		return padded(all);
+		return padded(series.bands.flatMap(([, , low, high]) => [low, high])
+			.concat(valuesOf(series).v));
 	}
 
 	function tell(i) {
