@@ -24,7 +24,8 @@ struct exec_options {
 	struct vm_config vm;
 	struct steps *steps;
 	bool shell, keep_driver;
-	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1], *devices[VM_SLOTS];
+	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1], *devices[VM_SLOTS],
+		*namespaces[VM_NAMESPACES + 1];
 	char **argv;
 };
 
@@ -45,6 +46,9 @@ enum {
 	OPT_KEEP_DRIVER,
 	OPT_SHELL,
 	OPT_DEVICE,
+	OPT_NVME,
+	OPT_NAMESPACE,
+	OPT_SUBSYSTEM,
 	OPT_COUNTING,
 	OPT_ONE_THREAD,
 	OPT_FAIL_AFTER,
@@ -68,6 +72,14 @@ static const struct argp_option options[] = {
 	{"disk", 'd', "FILE", 0, "image of the NVMe namespace, written to (default: an empty one)",
 	 0},
 	{"disk-size", OPT_DISK_SIZE, "MIB", 0, "size of the empty one (default 1024)", 0},
+	{"nvme", OPT_NVME, "PROPERTIES", 0,
+	 "more properties of the NVMe controller, as QEMU names them: mdts=3,cmb_size_mb=64", 0},
+	{"namespace", OPT_NAMESPACE, "SIZE[,PROPERTIES]", 0,
+	 "another namespace of it, empty, of that size: 64M,zoned=on", 0},
+	{"subsystem", OPT_SUBSYSTEM, NULL, 0,
+	 "put it into an NVM subsystem, which others can join: --device "
+	 "nvme,serial=barrage,subsys=subsys0",
+	 0},
 	{"device", OPT_DEVICE, "DEVICE", 0,
 	 "another PCI function on vfio-pci: a QEMU device, as edu or e1000e, ivshmem:SIZE for a "
 	 "BAR 2 of that size, or nvme:SIZE for a controller with an empty disk; the addresses are "
@@ -162,6 +174,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			exit(CLI_USAGE);
 		o->vm.steps = o->steps;
 		break;
+	case OPT_NVME:
+		o->vm.nvme = arg;
+		break;
+	case OPT_NAMESPACE:
+		if (!vm_namespace_ok(arg))
+			argp_error(state,
+				   "--namespace %s: it takes a size, and properties after a comma, "
+				   "as 64M,zoned=on",
+				   arg);
+		append("--namespace", o->namespaces, VM_NAMESPACES, arg);
+		break;
+	case OPT_SUBSYSTEM:
+		o->vm.subsystem = true;
+		break;
 	case OPT_COUNTING:
 		o->vm.counting = true;
 		break;
@@ -191,6 +217,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (o->vm.counting)
 			o->vm.cpus = 1; /* two hang in this mode */
 		o->vm.devices = o->devices;
+		o->vm.namespaces = o->namespaces;
 		if (o->modules && !o->kernel)
 			argp_error(state, "--modules goes with --kernel");
 		if (o->fail_after != NO_FAIL_AFTER && !o->handler)

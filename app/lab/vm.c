@@ -56,8 +56,9 @@ struct vm {
 	pid_t pid;
 	int disk; /* memory file, -1 when the disk is a file of the user's */
 	int more_disks[VM_FIRST_SLOT + VM_SLOTS]; /* by slot; -1: the device has none */
-	int ours[CHANNELS];			  /* our ends; -1: closed */
-	int theirs[CHANNELS];			  /* QEMU's ends */
+	int namespace_disks[VM_NAMESPACES];
+	int ours[CHANNELS];   /* our ends; -1: closed */
+	int theirs[CHANNELS]; /* QEMU's ends */
 	struct line control, record;
 	struct ending endings[CHANNELS]; /* of those that the program has */
 	bool said;			 /* init told how the program ended */
@@ -183,15 +184,39 @@ static void add_disk(struct args *args, const struct vm *vm)
 
 static void add_controller(struct args *args, const struct vm_config *c)
 {
+	/* In a subsystem it takes no drive: all its namespaces are devices of their own then. */
+	const char *disk = c->subsystem ? "subsys=subsys0" : "drive=" STEPS_DISK;
 	const char *where = ",addr=0x4";
 
+	if (c->subsystem)
+		add_option(args, "-device", "nvme-subsys,id=subsys0");
 	if (c->steps) {
 		where = ",bus=" STEPS_SLOT;
 		add_option(args, "-device",
 			   "pcie-root-port,id=" STEPS_SLOT ",chassis=1,slot=1,addr=0x4");
 	}
-	add_option(args, "-device",
-		   "nvme,id=" STEPS_CONTROLLER ",serial=barrage,drive=" STEPS_DISK "%s", where);
+	add_option(args, "-device", "nvme,id=" STEPS_CONTROLLER ",serial=barrage,%s%s%s%s", disk,
+		   where, c->nvme ? "," : "", c->nvme ? c->nvme : "");
+	if (c->subsystem)
+		add_option(args, "-device",
+			   "nvme-ns,bus=" STEPS_CONTROLLER ",nsid=1,drive=" STEPS_DISK);
+}
+
+/* Each on a disk of its own: namespaces 2, 3 and so on. */
+static void add_namespaces(struct args *args, const struct vm *vm)
+{
+	for (int i = 0; vm->config->namespaces && vm->config->namespaces[i]; i++) {
+		const char *more = strchr(vm->config->namespaces[i], ',');
+		int nsid = i + 2;
+
+		add_option(args, "-blockdev",
+			   "driver=raw,node-name=" STEPS_DISK
+			   "%d,file.driver=file,file.filename=/proc/self/fd/%d",
+			   nsid, vm->namespace_disks[i]);
+		add_option(args, "-device",
+			   "nvme-ns,bus=" STEPS_CONTROLLER ",nsid=%d,drive=" STEPS_DISK "%d%s",
+			   nsid, nsid, more ? more : "");
+	}
 }
 
 const char *vm_nvme_bdf(const struct vm_config *c)
@@ -272,14 +297,20 @@ static int empty_disk(uint64_t bytes)
 	return fd;
 }
 
-/* "64M", "1G"; 0 for anything else. */
+/* "64M", "1G", and what may come after a comma; 0 for anything else. */
 static uint64_t parse_size(const char *text)
 {
 	char *end;
 	uint64_t size = strtoull(text, &end, 10);
 	unsigned int shift = *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+	bool ends = shift && (!end[1] || end[1] == ',');
 
-	return shift && !end[1] && size <= UINT64_MAX >> shift ? size << shift : 0;
+	return ends && size <= UINT64_MAX >> shift ? size << shift : 0;
+}
+
+bool vm_namespace_ok(const char *namespace)
+{
+	return parse_size(namespace) != 0;
 }
 
 bool vm_device_ok(const char *device)
@@ -291,8 +322,11 @@ bool vm_device_ok(const char *device)
 
 static void open_disks(struct vm *vm)
 {
+	char *const *more = vm->config->namespaces;
 	int slot = VM_FIRST_SLOT + 1;
 
+	for (int i = 0; more && more[i]; i++)
+		vm->namespace_disks[i] = empty_disk(parse_size(more[i]));
 	vm->disk = vm->config->disk ? -1 : empty_disk((uint64_t)vm->config->disk_mib << 20);
 	for (char *const *d = vm->config->devices; d && *d; d++, slot++) {
 		const char *size = size_of(*d, "nvme");
@@ -304,8 +338,11 @@ static void open_disks(struct vm *vm)
 /* QEMU has them. */
 static void close_disks(struct vm *vm)
 {
+	char *const *more = vm->config->namespaces;
 	int slot = VM_FIRST_SLOT + 1;
 
+	for (int i = 0; more && more[i]; i++)
+		close(vm->namespace_disks[i]);
 	if (vm->disk >= 0)
 		close(vm->disk);
 	for (char *const *d = vm->config->devices; d && *d; d++, slot++)
@@ -339,6 +376,7 @@ static void start(struct vm *vm)
 	add_kernel(&args, vm->config);
 	add_disk(&args, vm);
 	add_controller(&args, vm->config);
+	add_namespaces(&args, vm);
 	add_devices(&args, vm);
 	add_channels(&args, vm);
 

@@ -18,6 +18,7 @@
 #define VM_NVME_BDF   "0000:00:04.0"
 #define VM_SLOT_BDF   "0000:01:00.0"
 #define VM_FIRST_SLOT 4
+#define VM_NAMESPACES 16 /* more namespaces at most */
 #define VM_SLOTS      24 /* that devices may take, the controller's included */
 
 struct vm_config {
@@ -32,6 +33,9 @@ struct vm_config {
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
 	const char *disk;	 /* image file of the namespace; NULL: an empty one, of */
 	unsigned long disk_mib;
+	const char *nvme;	 /* more properties of the controller, as QEMU's; NULL: none */
+	bool subsystem;		 /* it is in an NVM subsystem, "subsys0", that others can join */
+	char *const *namespaces; /* more of its namespaces, as "64M,zoned=on"; NULL: none */
 	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, "ivshmem:64M" for
 				 a BAR of that size, or "nvme:64M" for a controller with an empty
 				 disk; ended by NULL; NULL: none */
@@ -72,6 +76,9 @@ struct vm_outcome {
 
 /** Whether vm_config.devices may hold it, as far as the lab knows: a size must be one. */
 bool vm_device_ok(const char *device);
+
+/** The same of vm_config.namespaces. */
+bool vm_namespace_ok(const char *namespace);
 
 /** Where the guest has its NVMe controller. */
 const char *vm_nvme_bdf(const struct vm_config *config);

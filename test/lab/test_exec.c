@@ -119,6 +119,8 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec -- no-such-program 2>&1", 125, "no program \"no-such-program\""},
 		{"$LAB exec -- ./no/such 2>&1", 125, "No such file"},
 		{"$LAB exec -- /etc/passwd 2>&1", 125, "is no program for this machine"},
+		{"$LAB exec --namespace 0 -- true 2>&1", 2, "--namespace 0: it takes a size"},
+		{"$LAB exec --namespace 9:x -- true 2>&1", 2, "--namespace 9:x: it takes a size"},
 		{"$LAB exec --lcores 0 -- true 2>&1", 2, "--lcores 0: it takes a number from 1"},
 		{"$LAB exec --memory x -- true 2>&1", 2, "--memory x: it takes a number from 256"},
 		{"$LAB exec --handler none -- true 2>&1", 2, "no handler \"none\""},
