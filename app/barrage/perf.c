@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "cpus.h"
 #include "perf.h"
+#include "session.h"
 
 static void on_interrupt(int number)
 {
@@ -55,16 +56,13 @@ static int start_eal(const struct perf_options *o)
 	return 0;
 }
 
+/* A request that comes before it can be told is told again 10 seconds later only. */
 static int open_device(struct perf_device *d, const char *bdf)
 {
-	/* A request that comes before it can be told is told again 10 seconds later only. */
-	if (brg_device_open(bdf, &d->dev) || brg_device_request_fd(d->dev) < 0) {
-		warnx("%s", brg_errmsg());
+	if (session_open_device(bdf, &d->dev))
 		return -1;
-	}
-	if (brg_device_get_info(d->dev)->class_code != BRG_PCI_CLASS_NVME) {
-		warnx("%s is no NVMe controller: its class is %06x",
-		      brg_device_get_info(d->dev)->bdf, brg_device_get_info(d->dev)->class_code);
+	if (brg_device_request_fd(d->dev) < 0) {
+		warnx("%s", brg_errmsg());
 		return -1;
 	}
 	return 0;

@@ -274,7 +274,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->verify = true;
 		break;
 	case OPT_SEED:
-		o->seed = number(state, "seed", arg, 0, UINT64_MAX);
+		o->seed = number(state, "seed", arg, 0, INT64_MAX);
 		o->seed_given = true;
 		break;
 	case 'j':

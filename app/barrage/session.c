@@ -23,6 +23,24 @@ static int start_eal(unsigned int memory_mib)
 	return brg_env_init(&opts);
 }
 
+int session_open_device(const char *bdf, struct brg_device **out)
+{
+	struct brg_device *dev;
+
+	if (brg_device_open(bdf, &dev)) {
+		warnx("%s", brg_errmsg());
+		return -1;
+	}
+	if (brg_device_get_info(dev)->class_code != BRG_PCI_CLASS_NVME) {
+		warnx("%s is no NVMe controller: its class is %06x", brg_device_get_info(dev)->bdf,
+		      brg_device_get_info(dev)->class_code);
+		brg_device_close(dev);
+		return -1;
+	}
+	*out = dev;
+	return 0;
+}
+
 int session_run_with(const char *bdf, unsigned int memory_mib, session_work work, void *arg)
 {
 	struct brg_nvme_ctrl *ctrl;
@@ -31,13 +49,8 @@ int session_run_with(const char *bdf, unsigned int memory_mib, session_work work
 	int rc;
 
 	/* The device first: opening it says soonest what is wrong with it. */
-	if (brg_device_open(bdf, &dev))
-		errx(EXIT_FAILURE, "%s", brg_errmsg());
-	if (brg_device_get_info(dev)->class_code != BRG_PCI_CLASS_NVME) {
-		warnx("%s is no NVMe controller: its class is %06x", brg_device_get_info(dev)->bdf,
-		      brg_device_get_info(dev)->class_code);
-		goto close_device;
-	}
+	if (session_open_device(bdf, &dev))
+		return EXIT_FAILURE;
 	if (start_eal(memory_mib) || brg_nvme_open(dev, NULL, &ctrl)) {
 		warnx("%s", brg_errmsg());
 		goto close_device;

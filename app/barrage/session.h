@@ -8,6 +8,9 @@
 
 #include "brg_nvme.h"
 
+/** Open a device that is an NVMe controller. @return 0, or -1 after a message. */
+int session_open_device(const char *bdf, struct brg_device **dev);
+
 /** The work: 0, a negative errno whose sentence is then printed, or 1: failed, and it said why. */
 typedef int (*session_work)(struct brg_nvme_ctrl *ctrl, void *arg);
 

@@ -8,23 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <rte_malloc.h>
 
-#include "command.h"
+#include "command_json.h"
 
 static const char *barrage;
 static const char *bdf;
-
-static json_t *printed_json(void)
-{
-	json_error_t error;
-	json_t *json = json_loads(printed, 0, &error);
-
-	if (!json)
-		fail_msg("%s in:\n%s", error.text, printed);
-	return json;
-}
 
 static double value(const json_t *json, const char *key)
 {
