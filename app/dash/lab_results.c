@@ -42,20 +42,20 @@ static void add_number(const struct row *row, const char *member, const char *me
 }
 
 /* Every access, where the file has them; their median otherwise. */
-static void add_latencies(const struct row *row)
+static void add_latencies(const struct row *row, const char *member, const char *metric)
 {
 	const json_t *list, *element;
 	struct field summary;
 	double *ns;
 	size_t i;
 
-	if (!field_has(row->at, "first_fault_ns"))
+	if (!field_has(row->at, member))
 		return;
-	summary = field_object(row->at, "first_fault_ns");
+	summary = field_object(row->at, member);
 	if (!field_has(&summary, "all")) {
 		double p50 = field_number(&summary, "p50");
 
-		add(row, "first_fault", "ns", BETTER_LOWER, false, &p50, 1);
+		add(row, metric, "ns", BETTER_LOWER, false, &p50, 1);
 		return;
 	}
 	list = field_array(&summary, "all");
@@ -68,7 +68,7 @@ static void add_latencies(const struct row *row)
 		ns[i] = json_number_value(element);
 	}
 	if (i)
-		add(row, "first_fault", "ns", BETTER_LOWER, false, ns, i);
+		add(row, metric, "ns", BETTER_LOWER, false, ns, i);
 	else
 		field_complain(&summary, "all", "is empty");
 	free(ns);
@@ -113,9 +113,10 @@ static void add_arm(const struct field *arm, const char *bar, struct batch *batc
 		json_object_set(row.parameters, "cpus",
 				json_object_get(arm->object, "cell_lcores"));
 	if (field_has(arm, "fail_after"))
-		json_object_set(row.parameters, "fail_after",
-				json_object_get(arm->object, "fail_after"));
-	add_latencies(&row);
+		json_object_set_new(row.parameters, "fail_after",
+				    json_integer(field_integer(arm, "fail_after")));
+	add_latencies(&row, "first_fault_ns", "first_fault");
+	add_latencies(&row, "retry_ns", "retry");
 	add_survival(&row);
 	add_number(&row, "kernel_bugs", "kernel_bugs", "", BETTER_LOWER, true);
 	add_number(&row, "hangs", "hangs", "", BETTER_LOWER, true);
