@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "perf.h"
+#include "provenance.h"
 #include "table.h"
 
 static const char *const names[PERF_DIRECTIONS] = {"read", "write"};
@@ -15,6 +18,26 @@ static const char *const names[PERF_DIRECTIONS] = {"read", "write"};
 static json_t *nanoseconds(double ticks)
 {
 	return json_integer((json_int_t)(ticks * 1e9 / (double)rte_get_tsc_hz() + 0.5));
+}
+
+/* Each bucket that is not empty, as its upper end and its count. */
+static json_t *histogram_json(const struct brg_hist *h)
+{
+	json_t *list = json_array();
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < BRG_HIST_BUCKETS; i++) {
+		double end;
+
+		if (!h->bucket[i])
+			continue;
+		/* the rank of any of this bucket's samples gives its end */
+		end = (double)brg_hist_quantile(h, ((double)before + 0.5) / (double)h->count);
+		before += h->bucket[i];
+		json_array_append_new(
+			list, json_pack("[o, I]", nanoseconds(end), (json_int_t)h->bucket[i]));
+	}
+	return list;
 }
 
 static json_t *latency_json(const struct brg_hist *h)
@@ -49,7 +72,7 @@ static json_t *figures_json(const struct perf_figures *f, double seconds)
 
 /* Add what some devices did, all of them together. */
 static void add_figures(json_t *to, const struct perf_device *devices, unsigned int ndevices,
-			const struct perf_options *o)
+			const struct perf_options *o, bool histogram)
 {
 	double seconds = perf_seconds(devices, ndevices, o);
 
@@ -62,6 +85,10 @@ static void add_figures(json_t *to, const struct perf_device *devices, unsigned 
 		for (unsigned int d = 0; d < ndevices; d++)
 			perf_sum(&devices[d], o, i, sum);
 		json_object_set_new(to, names[i], figures_json(sum, seconds));
+		if (histogram && sum->latency.count)
+			json_object_set_new(
+				json_object_get(json_object_get(to, names[i]), "latency_ns"),
+				"histogram", histogram_json(&sum->latency));
 		free(sum);
 	}
 }
@@ -80,6 +107,23 @@ static json_t *sizes_json(const struct perf_options *o)
 	return sizes;
 }
 
+static json_t *host_json(void)
+{
+	char *machine = cpu_model(), *command = command_line(), *date = date_now();
+	struct utsname kernel;
+	json_t *host;
+
+	uname(&kernel);
+	host = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "machine", machine, "cpus",
+			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "accel", hypervisor(), "kernel",
+			 kernel.release, "barrage_version", BRG_VERSION, "commit", build_commit(),
+			 "command", command, "date", date);
+	free(machine);
+	free(command);
+	free(date);
+	return host;
+}
+
 json_t *perf_json(const struct perf_device *devices, const struct perf_options *o)
 {
 	json_t *json = json_pack("{s:s, s:s, s:i, s:o, s:i, s:i, s:f, s:o, s:b, s:I}", "schema",
@@ -95,11 +139,12 @@ json_t *perf_json(const struct perf_device *devices, const struct perf_options *
 			json_pack("{s:s, s:I}", "bdf", brg_device_get_info(devices[i].dev)->bdf,
 				  "nsid", (json_int_t)devices[i].ns.nsid);
 
-		add_figures(device, &devices[i], 1, o);
+		add_figures(device, &devices[i], 1, o, false);
 		json_array_append_new(list, device);
 	}
+	json_object_set_new(json, "host", host_json());
 	json_object_set_new(json, "devices", list);
-	add_figures(json, devices, o->ndevices, o);
+	add_figures(json, devices, o->ndevices, o, true);
 	return json;
 }
 

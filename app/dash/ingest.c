@@ -21,6 +21,7 @@ static const struct format {
 	{"barrage-matrix/1", ingest_matrix},
 	{"barrage-cost/1", ingest_cost},
 	{"barrage-marks/1", ingest_marks},
+	{"barrage-perf/1", ingest_perf},
 };
 
 static const struct format google_benchmark = {"google-benchmark", ingest_google_benchmark};

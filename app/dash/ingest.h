@@ -26,6 +26,7 @@ void ingest_google_benchmark(const struct field *top, struct batch *batch);
 void ingest_compare(const struct field *top, struct batch *batch);
 void ingest_matrix(const struct field *top, struct batch *batch);
 void ingest_cost(const struct field *top, struct batch *batch);
+void ingest_perf(const struct field *top, struct batch *batch);
 void ingest_marks(const struct field *top, struct batch *batch);
 
 /* For the formats. */

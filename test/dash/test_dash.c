@@ -226,6 +226,29 @@ static void counts_of_the_lab(void **state)
 	json_decref(all);
 }
 
+static const char perf[] =
+	"{\"schema\": \"barrage-perf/1\", \"host\": {\"machine\": \"EPYC\", \"kernel\": \"6.1\"},"
+	" \"rw\": \"randread\", \"read_percent\": 100, \"block_sizes\": [{\"bytes\": 4096, "
+	"\"percent\": 100}], \"queue_depth\": 32, \"lcores\": 1, \"rate\": null, \"devices\": [{}],"
+	" \"read\": {\"iops\": 1000.5, \"latency_ns\": {\"percentiles\": {\"50\": 20, \"99\": 30},"
+	" \"histogram\": [[20, 3], [30, 1]]}}, \"write\": null}";
+
+static void barrage_perf_and_its_histogram(void **state)
+{
+	const json_t *latency;
+	json_t *all, *histogram = json_loads("[[20, 3], [30, 1]]", 0, NULL);
+
+	write_file("perf.json", perf);
+	add("perf.json");
+	assert_printed("3 results added");
+	all = content();
+	latency = first_result(series_of(all, "read_latency_p50", ""));
+	assert_true(json_equal(json_object_get(latency, "histogram"), histogram));
+	assert_string_equal(json_string_value(json_object_get(latency, "kernel")), "6.1");
+	json_decref(histogram);
+	json_decref(all);
+}
+
 /* A file, a piece of it to be replaced, what by, and what is then said of it. */
 static const struct mistake {
 	const char *text, *old, *new, *words;
@@ -246,6 +269,9 @@ static const struct mistake {
 	{compare, "\"hangs\": 0", "\"hangs\": 0, \"hangs\": 1", "duplicate object key"},
 	{compare, "21:46:12+0100", "yesterday", "host.date: \"2026-11-23Tyesterday\" is no date"},
 	{compare, "\"host\": {", "\"hosts\": {", "host: is missing; an object is expected"},
+	{perf, "[30, 1]", "[30]", "read.latency_ns.histogram: element 1 is no pair"},
+	{perf, "[30, 1]", "[30, -1]", "read.latency_ns.histogram: element 1 is no pair"},
+	{perf, "\"99\": 30", "\"98\": 30", "read.latency_ns.percentiles.99: is missing"},
 	{compare, "[{", "[7, {", "arms[0]: an object is expected, not a number"},
 };
 
@@ -811,6 +837,7 @@ int main(int argc, char **argv)
 		on_a_new_store(a_comparison_of_the_lab),
 		on_a_new_store(a_matrix_of_the_lab),
 		on_a_new_store(counts_of_the_lab),
+		on_a_new_store(barrage_perf_and_its_histogram),
 		on_a_new_store(broken_files_are_refused_whole),
 		on_a_new_store(truncated_files_are_refused),
 		on_a_new_store(other_files_are_refused),

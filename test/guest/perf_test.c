@@ -37,6 +37,22 @@ static void check_latency(const json_t *latency)
 	assert_true(value(latency, "max") >= before);
 }
 
+/* Buckets ascend, and hold all commands. */
+static void check_histogram(const json_t *latency, json_int_t commands)
+{
+	json_int_t sum = 0, before = -1;
+	const json_t *pair;
+	size_t i;
+
+	json_array_foreach (json_object_get(latency, "histogram"), i, pair) {
+		assert_true(json_integer_value(json_array_get(pair, 0)) >= before);
+		before = json_integer_value(json_array_get(pair, 0));
+		sum += json_integer_value(json_array_get(pair, 1));
+	}
+	assert_true(sum == commands);
+	assert_true(before == value(latency, "max"));
+}
+
 static void reads_as_often_as_told(void **state)
 {
 	json_t *json, *device, *read;
@@ -57,6 +73,8 @@ static void reads_as_often_as_told(void **state)
 			   1);
 	check_latency(json_object_get(read, "latency_ns"));
 	assert_true(json_is_null(json_object_get(device, "write")));
+	check_histogram(json_object_get(json_object_get(json, "read"), "latency_ns"), 1001);
+	json_object_del(json_object_get(json_object_get(json, "read"), "latency_ns"), "histogram");
 	assert_true(json_equal(read, json_object_get(json, "read")));
 	json_decref(json);
 }

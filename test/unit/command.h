@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /** What the last run() printed, on stdout and stderr together. */
-static char printed[16384];
+static char printed[1 << 18];
 
 /** Run a program with these arguments, ended by NULL, without a shell. @return its exit status. */
 static inline int run(const char *program, ...)
