@@ -47,8 +47,8 @@ static int wait_for_completion(struct brg_nvme_ctrl *ctrl, uint8_t opcode)
 int brg_admin_failed(const struct brg_nvme_ctrl *ctrl)
 {
 	return brg_fail(EIO,
-			"%s: an earlier admin command was never completed; close the controller "
-			"and open it again",
+			"%s: an earlier admin command was never completed; reset the controller, "
+			"or close it and open it again",
 			ctrl->bdf);
 }
 
@@ -105,8 +105,8 @@ static int run_with_pages(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, 
 	return err;
 }
 
-int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
-		   struct brg_nvme_cqe *cqe)
+static int run_with_data(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data,
+			 size_t len, struct brg_nvme_cqe *cqe)
 {
 	int err;
 
@@ -167,6 +167,17 @@ int brg_nvme_identify(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_identify
 		brg_errmsg(), what->cns);
 }
 
+int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
+		   struct brg_nvme_cqe *cqe)
+{
+	int err;
+
+	pthread_mutex_lock(&ctrl->lock);
+	err = run_with_data(ctrl, sqe, data, len, cqe);
+	pthread_mutex_unlock(&ctrl->lock);
+	return err;
+}
+
 int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, uint32_t nsid,
 		       void *page)
 {
@@ -178,7 +189,7 @@ int brg_admin_identify(struct brg_nvme_ctrl *ctrl, enum nvme_identify_cns cns, u
 int brg_admin_set_queues(struct brg_nvme_ctrl *ctrl, unsigned int wanted)
 {
 	uint32_t last = wanted - 1; /* 0's based, like the answer */
-	struct brg_nvme_sqe sqe = {
+	const struct brg_nvme_sqe sqe = {
 		.opcode = nvme_admin_set_features,
 		.cdw10 = NVME_FEAT_FID_NUM_QUEUES,
 		.cdw11 = last << 16 | last,
@@ -187,7 +198,7 @@ int brg_admin_set_queues(struct brg_nvme_ctrl *ctrl, unsigned int wanted)
 	unsigned int granted;
 	int err;
 
-	err = brg_nvme_admin(ctrl, &sqe, NULL, 0, &cqe);
+	err = brg_admin_run(ctrl, &sqe, &cqe);
 	if (err)
 		return err;
 	granted = RTE_MIN(cqe.dw0 & 0xffff, cqe.dw0 >> 16) + 1;

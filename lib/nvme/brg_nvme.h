@@ -61,14 +61,31 @@ const char *brg_nvme_status_str(uint16_t status);
 BRG_API
 int brg_nvme_status_errno(uint16_t status);
 
+/** What to do about a command that is late. */
+enum brg_nvme_verdict {
+	BRG_NVME_WAIT,	/* nothing; ask again after another time-out */
+	BRG_NVME_ABORT, /* ask the controller to abort it (5.1), which it may do or not */
+	BRG_NVME_RESET, /* as brg_nvme_reset() */
+};
+
+/**
+ * Called by brg_nvme_poll() for a command that has been in flight for the time-out, or up to a
+ * quarter longer. It may submit, and send admin commands, but not poll, reset or free.
+ */
+typedef enum brg_nvme_verdict (*brg_nvme_timeout_cb)(void *arg, struct brg_nvme_qpair *qp,
+						     uint16_t cid);
+
 /** How to open a controller. A zeroed structure asks for the defaults. */
 struct brg_nvme_opts {
 	struct brg_bar_opts bar;   /* how the controller maps BAR 0; of lcores, 0 is one at a time:
 				      queue pairs take a brg_bar_share() each */
 	uint16_t io_queues;	   /* I/O queue pairs to ask for; 0: one per lcore of EAL */
 	uint32_t admin_timeout_ms; /* for one admin command; 0: 10,000 */
-	bool no_shadow_doorbells;  /* ring every doorbell, also where the controller offers shadow
-				      doorbells (Doorbell Buffer Config, 5.8) */
+	uint32_t io_timeout_ms;	   /* for one I/O command, see brg_nvme_timeout_cb; 0: 30,000 */
+	brg_nvme_timeout_cb on_timeout; /* NULL: abort a late command, then reset */
+	void *timeout_arg;
+	bool no_shadow_doorbells; /* ring every doorbell, also where the controller offers shadow
+				     doorbells (Doorbell Buffer Config, 5.8) */
 };
 
 /**
@@ -87,6 +104,22 @@ struct brg_nvme_opts {
 BRG_API
 int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
 		  struct brg_nvme_ctrl **ctrl);
+
+/**
+ * Reset the controller and create its queue pairs anew; if that does not help, by resetting the
+ * function. What was in flight is called back by the next poll of each queue pair, once, with
+ * "Command Aborted By Host", which may be retried: it may have been carried out or not. If all
+ * fails the queue pairs take no more commands. Also done by a poll that finds that the controller
+ * has failed (CSTS.CFS), has completed a command that was not in flight, or is late.
+ *
+ * Any thread but from a callback. Waits for the threads that poll the other queue pairs: they must
+ * go on doing so, and may. A queue pair that was not polled yet must not be used meanwhile.
+ *
+ * @return 0; -EBUSY: a thread does not poll, nothing was done; -ENODEV, -EIO, -ETIMEDOUT and others
+ *         of brg_nvme_open().
+ */
+BRG_API
+int brg_nvme_reset(struct brg_nvme_ctrl *ctrl);
 
 /**
  * Free what queue pairs are left, shut the controller down in order (CC.SHN, 3.6.1), disable it and
@@ -126,13 +159,13 @@ struct brg_nvme_ns {
 
 /**
  * Identify a namespace (CNS 00h). -ENOENT: not active; -ENOTSUP: its format carries metadata, which
- * read and write here do not handle. Serialised by the caller with other admin calls.
+ * read and write here do not handle. Any thread.
  */
 BRG_API
 int brg_nvme_ns_get(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvme_ns *ns);
 
 /**
- * Identifiers of the active namespaces (CNS 02h), ascending. Serialised as brg_nvme_ns_get().
+ * Identifiers of the active namespaces (CNS 02h), ascending. Any thread.
  * @param max  elements @p nsids has room for.
  * @return how many were written, or a negative errno.
  */
@@ -142,7 +175,7 @@ int brg_nvme_ns_list(struct brg_nvme_ctrl *ctrl, uint32_t *nsids, unsigned int m
 /**
  * Run one admin command and wait for it. Not for commands that complete only when something
  * happens, as Asynchronous Event Request: after a time-out every later admin command fails with
- * -EIO until the controller is closed and opened again. Serialised by the caller.
+ * -EIO until the controller is reset. Any thread; one waits for the other.
  *
  * @param sqe   the command; cid and PRPs are filled in here.
  * @param data  a buffer in any memory (it is copied through DMA memory), or NULL.
@@ -170,7 +203,6 @@ struct brg_nvme_qpair_opts {
  * Create an I/O queue pair, its memory on the device's NUMA node.
  *
  * The queue pair belongs to the lcore that uses it: submit and poll are for one thread at a time.
- * Creating and freeing send admin commands: serialise them with the other admin calls.
  *
  * @return 0; -ENOSPC (no queue left: the sentence has how many were granted), -ENOMEM, -EINVAL,
  *         and errors of brg_nvme_admin().
@@ -275,10 +307,31 @@ int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_
  * Call back what has finished. Doorbells are rung as the queue needs room, not at every call.
  *
  * @param max  most completions to take; 0: all there are.
- * @return how many were taken, or -EIO: the device completed a command that was not outstanding;
- *         the queue pair is of no more use but to be freed.
+ * Once in some thousand calls it looks after the controller: whether it is still there, has failed,
+ * or a command is late. See brg_nvme_reset() for what follows.
+ *
+ * @return how many were called back, or, when there is nothing left to call back: -ENODEV: the
+ *         device is gone (what was in flight has been called back with "Host Pathing Error");
+ *         another: it could not be reset. The queue pair takes no more commands until a
+ *         brg_nvme_reset() succeeds. -EBUSY: a reset that is needed waits for another queue
+ *         pair's poller.
  */
 static inline int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max);
+
+/** What has become of a queue pair's commands since it was created. */
+struct brg_nvme_stats {
+	uint64_t submitted;
+	uint64_t completed; /* by the controller, whatever the status */
+	uint64_t cancelled; /* called back because of a reset, or as the queue pair was freed */
+	uint64_t timeouts;  /* commands found late, each as often as it was */
+	uint64_t aborts;    /* sent */
+	uint64_t strays;    /* completions of commands that were not in flight */
+	uint64_t resets;    /* of the controller */
+};
+
+/** For the thread that uses the queue pair; others may get torn figures. */
+BRG_API
+void brg_nvme_stats_get(const struct brg_nvme_qpair *qp, struct brg_nvme_stats *stats);
 
 /** Commands submitted and not yet called back. */
 BRG_API

@@ -15,6 +15,7 @@
 
 #define ADMIN_DEPTH	 (BRG_PRP_PAGE / sizeof(struct brg_nvme_sqe)) /* one page */
 #define ADMIN_TIMEOUT_MS 10000
+#define IO_TIMEOUT_MS	 30000
 
 static int check_capabilities(struct brg_nvme_ctrl *ctrl)
 {
@@ -78,7 +79,9 @@ static int bring_up(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_opts *opts
 	if (!ctrl->qpairs)
 		return brg_fail(ENOMEM, "out of memory");
 	ctrl->granted = err;
-	return opts->no_shadow_doorbells ? 0 : brg_ctrl_set_shadows(ctrl);
+	if (!opts->no_shadow_doorbells)
+		err = brg_ctrl_alloc_shadows(ctrl);
+	return err < 0 ? err : brg_ctrl_set_shadows(ctrl);
 }
 
 /* Leave the controller disabled, and all of its memory released. */
@@ -117,6 +120,9 @@ int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
 	ctrl->dev = dev;
 	ctrl->bdf = brg_device_get_info(dev)->bdf;
 	ctrl->admin_timeout_ms = opts->admin_timeout_ms ? opts->admin_timeout_ms : ADMIN_TIMEOUT_MS;
+	ctrl->io_timeout_ms = opts->io_timeout_ms ? opts->io_timeout_ms : IO_TIMEOUT_MS;
+	ctrl->on_timeout = opts->on_timeout;
+	ctrl->timeout_arg = opts->timeout_arg;
 	bar = opts->bar;
 	if (!bar.lcores) /* at a time: queue pairs share it as the kernel allows */
 		bar.lcores = 1;

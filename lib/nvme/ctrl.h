@@ -4,6 +4,7 @@
 
 /* The controller, shared by the files of this layer. */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "queue.h"
@@ -17,11 +18,18 @@
 struct brg_events {
 	brg_nvme_event_cb cb; /* NULL: nobody listens */
 	void *arg;
+	uint32_t mask;
 	unsigned int npending;
 	struct brg_nvme_event pending[BRG_MOST_EVENTS]; /* arrived, not yet told */
 };
 
 struct brg_nvme_ctrl {
+	pthread_mutex_t lock;  /* whoever sends admin commands has it */
+	atomic_bool resetting; /* pollers are to step aside */
+	uint32_t io_timeout_ms;
+	brg_nvme_timeout_cb on_timeout;
+	void *timeout_arg;
+
 	struct brg_device *dev;
 	struct brg_bar *bar;
 	const char *bdf;
@@ -69,7 +77,10 @@ int brg_ctrl_shutdown(struct brg_nvme_ctrl *ctrl);
 /** -EIO, and the sentence for a controller whose admin queue has failed. */
 int brg_admin_failed(const struct brg_nvme_ctrl *ctrl);
 
-/** Run an admin command whose PRPs are set, and wait for it. Returns as brg_nvme_admin(). */
+/**
+ * Run an admin command whose PRPs are set, and wait for it. The caller has the controller's lock,
+ * or nobody else has the controller. Returns as brg_nvme_admin().
+ */
 int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 		  struct brg_nvme_cqe *cqe);
 
@@ -98,7 +109,25 @@ void *brg_ctrl_alloc(const struct brg_nvme_ctrl *ctrl, size_t bytes, unsigned in
 int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,
 		    const struct brg_queue_opts *opts, struct brg_nvme_qpair **qp);
 
-/** Offer the controller shadow doorbells if it takes them (5.8), before I/O queues are created. */
+/** Create both queues of a pair that is allocated. The caller has the lock. */
+int brg_qpair_create_rings(const struct brg_nvme_qpair *qp);
+
+/** Delete them. The caller has the lock. */
+int brg_qpair_delete_rings(const struct brg_nvme_qpair *qp);
+
+/** Zero its rings, and its shadow doorbells. */
+void brg_qpair_clear(struct brg_nvme_qpair *qp);
+
+/** By the poller of a queue pair, instead of what it found. Returns as brg_nvme_poll(). */
+int brg_reset_by_poller(struct brg_nvme_qpair *qp);
+
+/** After a reset: listen to events as before. The caller does not have the lock. */
+int brg_events_again(struct brg_nvme_ctrl *ctrl);
+
+/** Allocate shadow doorbells if the controller takes them (5.8). */
+int brg_ctrl_alloc_shadows(struct brg_nvme_ctrl *ctrl);
+
+/** Tell the controller of its shadow doorbells, if any, before I/O queues are created. */
 int brg_ctrl_set_shadows(struct brg_nvme_ctrl *ctrl);
 
 /** Give its memory back: the controller must not use it any more. NULL is allowed. */

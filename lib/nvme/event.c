@@ -49,13 +49,28 @@ int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_e
 	if (ctrl->events.cb)
 		return brg_fail(EBUSY, "%s: its events are listened to already", ctrl->bdf);
 	err = brg_nvme_feature_set(ctrl, &which, NULL);
+	pthread_mutex_lock(&ctrl->lock);
 	while (!err && n-- > 0)
 		err = request(ctrl);
+	pthread_mutex_unlock(&ctrl->lock);
 	if (err)
 		return err;
+	ctrl->events.mask = which.cdw11;
 	ctrl->events.cb = cb;
 	ctrl->events.arg = arg;
 	return 0;
+}
+
+/* What arrived before the reset and was not told is about a controller that is no more. */
+int brg_events_again(struct brg_nvme_ctrl *ctrl)
+{
+	brg_nvme_event_cb cb = ctrl->events.cb;
+
+	if (!cb)
+		return 0;
+	ctrl->events.cb = NULL;
+	ctrl->events.npending = 0;
+	return brg_nvme_events_listen(ctrl, ctrl->events.mask, cb, ctrl->events.arg);
 }
 
 int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl)
@@ -66,7 +81,9 @@ int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl)
 
 	if (ctrl->failed)
 		return brg_admin_failed(ctrl);
+	pthread_mutex_lock(&ctrl->lock);
 	err = brg_nvme_poll(ctrl->admin, 0);
+	pthread_mutex_unlock(&ctrl->lock);
 	while (err >= 0 && events->npending) {
 		event = events->pending[0];
 		events->npending--;
@@ -74,7 +91,9 @@ int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl)
 			events->npending * sizeof(events->pending[0]));
 		events->cb(events->arg, &event);
 		told++;
+		pthread_mutex_lock(&ctrl->lock);
 		err = request(ctrl);
+		pthread_mutex_unlock(&ctrl->lock);
 	}
 	return err < 0 ? err : told;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <rte_malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base.h"
@@ -42,19 +43,26 @@ static volatile uint32_t *doorbell(const struct brg_nvme_ctrl *ctrl, const struc
 	return brg_bar_ptr(bar, BRG_REG_DOORBELLS + doorbell_offset(ctrl, index), sizeof(uint32_t));
 }
 
-int brg_ctrl_set_shadows(struct brg_nvme_ctrl *ctrl)
+int brg_ctrl_alloc_shadows(struct brg_nvme_ctrl *ctrl)
 {
-	struct brg_nvme_sqe sqe = {.opcode = nvme_admin_dbbuf};
-
 	if (!(ctrl->id.oacs & NVME_CTRL_OACS_DBBUF_CFG) ||
 	    doorbell_offset(ctrl, 2 * ctrl->granted + 2) > BRG_PRP_PAGE)
 		return 0;
 	ctrl->shadows = brg_ctrl_alloc(ctrl, 2 * BRG_PRP_PAGE, BRG_PRP_PAGE);
 	if (!ctrl->shadows)
 		return brg_fail(ENOMEM, "%s: EAL has no two pages of memory left", ctrl->bdf);
-	sqe.prp1 = (uintptr_t)ctrl->shadows;
-	sqe.prp2 = sqe.prp1 + BRG_PRP_PAGE;
-	return brg_admin_run(ctrl, &sqe, NULL);
+	return 0;
+}
+
+int brg_ctrl_set_shadows(struct brg_nvme_ctrl *ctrl)
+{
+	const struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_dbbuf,
+		.prp1 = (uintptr_t)ctrl->shadows,
+		.prp2 = (uintptr_t)ctrl->shadows + BRG_PRP_PAGE,
+	};
+
+	return ctrl->shadows ? brg_admin_run(ctrl, &sqe, NULL) : 0;
 }
 
 /* The admin queue's doorbells are always rung. */
@@ -66,14 +74,21 @@ static void find_shadows(const struct brg_nvme_ctrl *ctrl, uint16_t qid, struct 
 		return;
 	sq = ctrl->shadows + doorbell_offset(ctrl, 2 * qid);
 	cq = ctrl->shadows + doorbell_offset(ctrl, 2 * qid + 1);
-	memset(sq, 0, sizeof(uint32_t)); /* of a queue pair before */
-	memset(cq, 0, sizeof(uint32_t));
-	memset(sq + BRG_PRP_PAGE, 0, sizeof(uint32_t));
-	memset(cq + BRG_PRP_PAGE, 0, sizeof(uint32_t));
 	o->sq_shadow = (volatile uint32_t *)sq;
 	o->cq_shadow = (volatile uint32_t *)cq;
 	o->sq_event = (const uint32_t *)(sq + BRG_PRP_PAGE);
 	o->cq_event = (const uint32_t *)(cq + BRG_PRP_PAGE);
+}
+
+void brg_qpair_clear(struct brg_nvme_qpair *qp)
+{
+	memset(qp->path.sq, 0, qp->path.depth * sizeof(*qp->path.sq));
+	memset((void *)(uintptr_t)qp->cq, 0, (size_t)((uintptr_t)qp->cq_end - (uintptr_t)qp->cq));
+	if (!qp->sq_shadow)
+		return;
+	*qp->sq_shadow = *qp->cq_shadow = 0;
+	*(volatile uint32_t *)(uintptr_t)qp->sq_event = 0;
+	*(volatile uint32_t *)(uintptr_t)qp->cq_event = 0;
 }
 
 int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,
@@ -104,6 +119,8 @@ int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint1
 	brg_queue_init(*qp, &o);
 	(*qp)->ctrl = ctrl;
 	(*qp)->qid = qid;
+	(*qp)->bar = bar;
+	brg_qpair_clear(*qp); /* the shadows may be those of a queue pair before */
 	return 0;
 }
 
@@ -114,6 +131,7 @@ void brg_qpair_release(struct brg_nvme_qpair *qp)
 	if (qp->qid)
 		qp->ctrl->qpairs[qp->qid] = NULL;
 	brg_bar_unmap(qp->share);
+	free(qp->aged);
 	rte_free(qp->dma);
 	rte_free(qp);
 }
@@ -149,7 +167,7 @@ static int delete_queue(const struct brg_nvme_qpair *qp, enum nvme_admin_opcode 
 	return brg_admin_run(qp->ctrl, &sqe, NULL);
 }
 
-static int create_rings(const struct brg_nvme_qpair *qp)
+int brg_qpair_create_rings(const struct brg_nvme_qpair *qp)
 {
 	int err = create_cq(qp);
 
@@ -159,6 +177,13 @@ static int create_rings(const struct brg_nvme_qpair *qp)
 	if (err && !qp->ctrl->failed)
 		delete_queue(qp, nvme_admin_delete_cq);
 	return err;
+}
+
+int brg_qpair_delete_rings(const struct brg_nvme_qpair *qp)
+{
+	int err = delete_queue(qp, nvme_admin_delete_sq);
+
+	return err ? err : delete_queue(qp, nvme_admin_delete_cq);
 }
 
 static uint16_t free_qid(const struct brg_nvme_ctrl *ctrl)
@@ -171,8 +196,8 @@ static uint16_t free_qid(const struct brg_nvme_ctrl *ctrl)
 	return 0;
 }
 
-int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
-			  struct brg_nvme_qpair **out)
+static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
+		  struct brg_nvme_qpair **out)
 {
 	unsigned int max_depth = RTE_MIN(NVME_CAP_MQES(ctrl->cap) + 1, UINT64_C(65535));
 	const struct brg_bar *bar = opts && opts->bar ? opts->bar : ctrl->bar;
@@ -212,29 +237,51 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 	}
 	qp->share = share;
 	ctrl->qpairs[qid] = qp;
-	err = create_rings(qp);
+	qp->aged = calloc(depth, sizeof(*qp->aged));
+	err = qp->aged ? brg_qpair_create_rings(qp) : brg_fail(ENOMEM, "out of memory");
 	if (err) {
 		if (!ctrl->failed) /* else the controller may yet use the rings */
 			brg_qpair_release(qp);
 		return err;
 	}
+	brg_gate_shut(qp); /* until its first poll */
+	brg_queue_free_trackers(qp);
 	*out = qp;
 	return 0;
 }
 
+int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
+			  struct brg_nvme_qpair **qp)
+{
+	int err;
+
+	pthread_mutex_lock(&ctrl->lock);
+	err = create(ctrl, opts, qp);
+	pthread_mutex_unlock(&ctrl->lock);
+	return err;
+}
+
+/* Callbacks are called without the lock: they may send admin commands. */
 void brg_nvme_qpair_free(struct brg_nvme_qpair *qp)
 {
+	pthread_mutex_t *lock;
 	int err;
 
 	if (!qp)
 		return;
-	err = delete_queue(qp, nvme_admin_delete_sq);
-	if (!err)
-		err = delete_queue(qp, nvme_admin_delete_cq);
-	brg_queue_abort(qp);
-	if (!err)
-		brg_qpair_release(qp);
-	else
+	lock = &qp->ctrl->lock;
+	brg_gate_park(qp); /* a reset need not wait for us */
+	pthread_mutex_lock(lock);
+	qp->leaving = true;
+	err = brg_qpair_delete_rings(qp);
+	pthread_mutex_unlock(lock);
+	if (err)
 		BRG_LOG(WARNING, "%s: queue pair %u is kept until the controller is closed: %s",
 			qp->ctrl->bdf, qp->qid, brg_errmsg());
+	brg_queue_abort(qp);
+	if (err)
+		return;
+	pthread_mutex_lock(lock);
+	brg_qpair_release(qp);
+	pthread_mutex_unlock(lock);
 }

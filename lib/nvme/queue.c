@@ -78,30 +78,49 @@ void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts
 	qp->cq = (struct brg_nvme_cqe *)(dma + sq_bytes(opts));
 	qp->cq_end = qp->cq + opts->cq_depth;
 	qp->stretch = RTE_MAX(opts->cq_depth - opts->depth, 1);
-	qp->path.next = qp->cq;
-	qp->path.phase = 1; /* the first pass inverts the zeroes that the ring starts with */
 	qp->path.idle = IDLE_POLLS;
-	begin_stretch(qp);
-
 	qp->max_transfer = opts->max_transfer;
 	qp->lists = (uint64_t *)(dma + sq_bytes(opts) + cq_bytes(opts));
-	while (cid-- > 0) {
+	while (cid-- > 0)
 		trackers[cid].dw0 = cid << 16;
-		trackers[cid].u.next = qp->path.free;
-		qp->path.free = &trackers[cid];
+	brg_queue_restart(qp);
+}
+
+void brg_queue_free_trackers(struct brg_nvme_qpair *qp)
+{
+	uint32_t cid = qp->path.depth - 1;
+
+	qp->path.free = NULL;
+	while (cid-- > 0) {
+		struct brg_nvme_tracker *tracker = brg_queue_trackers(qp) + cid;
+
+		if (tracker->cb)
+			continue;
+		tracker->u.next = qp->path.free;
+		qp->path.free = tracker;
 	}
 }
 
-void brg_queue_kill(struct brg_nvme_qpair *qp)
+void brg_queue_restart(struct brg_nvme_qpair *qp)
 {
-	qp->dead = true;
-	qp->path.free = NULL;
+	qp->path.sq_base = brg_queue_submitted(qp);
+	qp->cq_base = qp->path.sq_base - qp->cancelled;
+	qp->path.sq_tail = 0;
+	qp->sq_rung = 0;
+	qp->cq_rung = 0;
+	qp->path.next = qp->cq;
+	qp->path.phase = 1; /* the first pass inverts the zeroes that the ring starts with */
+	begin_stretch(qp);
+	brg_queue_free_trackers(qp);
 }
 
 int brg_nvme_full(struct brg_nvme_qpair *qp)
 {
-	if (qp->dead)
-		return brg_fail(EIO, "queue pair %u takes no more commands; free it", qp->qid);
+	if (qp->error)
+		return brg_fail(-qp->error,
+				"queue pair %u takes no more commands; free it, or reset the "
+				"controller",
+				qp->qid);
 	return -EAGAIN; /* part of every busy loop: no sentence */
 }
 
@@ -166,16 +185,31 @@ static __attribute__((noinline)) void end_stretch(struct brg_nvme_qpair *qp)
 	}
 	begin_stretch(qp);
 	ring_cq(qp);
+	/* A queue that is never found empty is to be looked after as well. */
+	if (qp->path.idle > qp->stretch) {
+		qp->path.idle -= qp->stretch;
+	} else if (qp->qid) {
+		qp->path.idle = IDLE_POLLS;
+		brg_watch(qp);
+	}
 }
 
-/* The entry is left in place, so that every later poll ends here again. */
-static __attribute__((cold, noinline)) int stray_completion(struct brg_nvme_qpair *qp)
+/* The entry is left in place, so that every later poll ends here again, until the controller has
+ * been reset. The gate's entry is one that never was in flight: so the gate costs a poll nothing.
+ */
+static __attribute__((cold, noinline)) int stray_completion(struct brg_nvme_qpair *qp,
+							    unsigned int max)
 {
-	brg_queue_kill(qp);
-	return brg_fail(EIO,
-			"queue pair %u: the controller completed command %u, which is not in "
-			"flight; free the queue pair and reset the controller",
-			qp->qid, qp->path.next->cid);
+	if (qp->is_shut)
+		return brg_gate_poll(qp, max);
+	qp->stats.strays++;
+	brg_fail(EIO, "queue pair %u: the controller completed command %u, which is not in flight",
+		 qp->qid, qp->path.next->cid);
+	if (qp->qid)
+		return brg_watch_stray(qp);
+	qp->error = -EIO;
+	qp->path.free = NULL;
+	return -EIO;
 }
 
 /* Take entries that are ready up to a limit, at least one; how many, 0: the first is stray. */
@@ -207,7 +241,7 @@ static __attribute__((noinline)) int take_many(struct brg_nvme_qpair *qp, unsign
 		if (qp->path.next == qp->stop)
 			end_stretch(qp);
 	} while (count && taken != max && is_ready(qp, qp->path.next));
-	return likely(taken) ? (int)taken : stray_completion(qp);
+	return likely(taken) ? (int)taken : stray_completion(qp, max);
 }
 
 int brg_nvme_poll_ready(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cqe, unsigned int max)
@@ -220,7 +254,7 @@ int brg_nvme_poll_ready(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cq
 		return take_many(qp, max);
 	tracker = tracker_of(qp, cqe);
 	if (unlikely(!tracker))
-		return stray_completion(qp);
+		return stray_completion(qp, max);
 	call_back(qp, tracker, cqe);
 	return 1;
 }
@@ -228,7 +262,7 @@ int brg_nvme_poll_ready(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cq
 int brg_nvme_poll_idle(struct brg_nvme_qpair *qp)
 {
 	qp->path.idle = IDLE_POLLS;
-	return 0;
+	return qp->qid ? brg_watch(qp) : 0;
 }
 
 void brg_nvme_ring(struct brg_nvme_qpair *qp)
@@ -248,24 +282,34 @@ void brg_nvme_ring(struct brg_nvme_qpair *qp)
 	rte_write32(now, qp->path.sq_doorbell);
 }
 
-unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp)
+uint64_t brg_queue_submitted(const struct brg_nvme_qpair *qp)
 {
-	uint64_t submitted = qp->path.sq_base + qp->path.sq_tail;
-	uint64_t completed = qp->cq_base + (qp->path.next - qp->cq);
-
-	return submitted - completed - qp->cancelled;
+	return qp->path.sq_base + qp->path.sq_tail;
 }
 
-void brg_queue_abort(struct brg_nvme_qpair *qp)
+uint64_t brg_queue_completed(const struct brg_nvme_qpair *qp)
+{
+	const struct brg_nvme_cqe *next = qp->is_shut ? qp->kept_next : qp->path.next;
+
+	return qp->cq_base + (next - qp->cq);
+}
+
+unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp)
+{
+	return brg_queue_submitted(qp) - brg_queue_completed(qp) - qp->cancelled;
+}
+
+unsigned int brg_queue_cancel(struct brg_nvme_qpair *qp, uint16_t status)
 {
 	struct brg_nvme_cqe cqe = {
 		.sq_id = qp->qid,
-		.status = NVME_SC_ABORT_QUEUE << 1,
+		.status = status << 1,
 	};
+	unsigned int count = 0;
 	uint32_t cid;
 
-	brg_queue_kill(qp);
-	for (cid = 0; cid < qp->path.depth; cid++) {
+	qp->path.free = NULL;
+	for (cid = 0; cid + 1 < qp->path.depth; cid++) {
 		struct brg_nvme_tracker *tracker = brg_queue_trackers(qp) + cid;
 		brg_nvme_cb cb = tracker->cb;
 
@@ -273,7 +317,15 @@ void brg_queue_abort(struct brg_nvme_qpair *qp)
 			continue;
 		tracker->cb = NULL;
 		qp->cancelled++;
+		count++;
 		cqe.cid = cid;
 		cb(tracker->u.arg, &cqe);
 	}
+	return count;
+}
+
+void brg_queue_abort(struct brg_nvme_qpair *qp)
+{
+	qp->error = -EIO;
+	brg_queue_cancel(qp, NVME_SC_ABORT_QUEUE);
 }

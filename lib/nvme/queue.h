@@ -10,9 +10,10 @@
  * in flight. Whoever has got one of the N - 1 trackers therefore has room in both rings: neither
  * the submission queue head nor the fill of a ring is ever looked at.
  *
- * Nothing here allocates, locks or logs. Only one thread may use a queue pair at a time.
+ * The fast path does not allocate, lock or log. Only one thread may use a queue pair at a time.
  */
 
+#include <pthread.h>
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_io.h>
@@ -32,7 +33,6 @@ struct brg_nvme_qpair {
 	const struct brg_nvme_cqe *stop;
 
 	/* Once in a while. */
-	bool dead; /* takes no more submissions; see brg_queue_kill() */
 	volatile uint32_t *cq_doorbell;
 	volatile uint32_t *sq_shadow, *cq_shadow; /* NULL: no shadows */
 	const uint32_t *sq_event, *cq_event;
@@ -46,12 +46,51 @@ struct brg_nvme_qpair {
 	size_t max_transfer;
 	uint64_t *lists; /* room for one PRP list per identifier */
 
+	/* Its gate, see gate.c. */
+	_Atomic int gate; /* enum brg_gate */
+	pthread_t poller; /* the thread that polls, while the gate is OPEN */
+	bool is_shut;	  /* polls find the gate's entry, and what was next and its phase bit are */
+	uint16_t kept_phase;
+	const struct brg_nvme_cqe *kept_next;
+	bool restarted; /* its rings are empty and new: what is in flight will not complete */
+	bool leaving;	/* being freed */
+	int error;	/* negative errno: takes no commands because of it */
+
+	/* watch.c */
+	uint64_t next_check;   /* microseconds; of the controller */
+	uint64_t next_look;    /* for late commands */
+	struct brg_aged *aged; /* one per identifier */
+	struct brg_nvme_stats stats;
+
 	/* The owner's. */
 	struct brg_nvme_ctrl *ctrl;
-	struct brg_bar *share; /* of the controller's mapping; NULL: the user's own */
+	const struct brg_bar *bar; /* that its doorbells are in */
+	struct brg_bar *share;	   /* of the controller's mapping; NULL: the user's own */
 	void *dma;
 	uint16_t qid;
 } __rte_cache_aligned;
+
+/* Status fields that no controller gives: of commands that none will complete. */
+#define BRG_STATUS_GONE	 (NVME_SCT_PATH << 8 | NVME_SC_HOST_PATH_ERROR)
+#define BRG_STATUS_RESET (NVME_SCT_PATH << 8 | NVME_SC_CMD_ABORTED_BY_HOST)
+
+/* What stands in a tracker for a command that has been in flight for a while: see watch.c. */
+struct brg_aged {
+	brg_nvme_cb cb;
+	void *arg;
+	uint32_t looks; /* how many looks have found it in flight, the first not counted */
+	bool aborted;	/* it has been tried */
+};
+
+/** Who may touch a queue pair. */
+enum brg_gate {
+	BRG_GATE_UNUSED, /* nobody has polled it yet */
+	BRG_GATE_OPEN,	 /* its poller */
+	BRG_GATE_PARKED, /* a reset; the poller keeps out */
+	BRG_GATE_HELD,	 /* a reset, which found it not OPEN */
+	BRG_GATE_BACK,	 /* the poller, once it comes: the reset is over */
+	BRG_GATE_DEAD,	 /* nobody: brg_nvme_qpair.error */
+};
 
 /** How to make a queue pair. */
 struct brg_queue_opts {
@@ -75,14 +114,46 @@ size_t brg_queue_dma_bytes(const struct brg_queue_opts *opts);
 /** Make a queue pair of zeroed memory: brg_queue_bytes() of it. */
 void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts);
 
-/**
- * Take no more submissions: no tracker is free from now on, which every submission checks anyway.
- * What is in flight stays so.
- */
-void brg_queue_kill(struct brg_nvme_qpair *qp);
+/** Put all trackers that are not in use into the free list. */
+void brg_queue_free_trackers(struct brg_nvme_qpair *qp);
 
-/** Kill it and call back what is in flight with "Command Aborted due to SQ Deletion". */
+/** Begin with empty rings; commands still in flight are not counted as outstanding any more. */
+void brg_queue_restart(struct brg_nvme_qpair *qp);
+
+/** Take no more submissions, and call back what is in flight with @p status; how many. */
+unsigned int brg_queue_cancel(struct brg_nvme_qpair *qp, uint16_t status);
+
+/** Kill it for good: what is in flight is called back with "Command Aborted due to SQ Deletion". */
 void brg_queue_abort(struct brg_nvme_qpair *qp);
+
+/** Submissions of the passes before, and of this one. */
+uint64_t brg_queue_submitted(const struct brg_nvme_qpair *qp);
+
+/** Completions. */
+uint64_t brg_queue_completed(const struct brg_nvme_qpair *qp);
+
+/* gate.c */
+
+/** Nobody polls it yet: shut it until somebody does. */
+void brg_gate_shut(struct brg_nvme_qpair *qp);
+
+/** A poll has come to the gate. Returns as brg_nvme_poll(). */
+int brg_gate_poll(struct brg_nvme_qpair *qp, unsigned int max);
+
+/** The poller keeps out until the reset that is going on is over. */
+void brg_gate_park(struct brg_nvme_qpair *qp);
+
+/** By the poller: no more commands, because of @p error; those in flight get @p status. How many
+ *  were called back, or the error. */
+int brg_gate_fail(struct brg_nvme_qpair *qp, int error, uint16_t status);
+
+/* watch.c */
+
+/** Look after an I/O queue pair once in a while. Returns as brg_nvme_poll(). */
+int brg_watch(struct brg_nvme_qpair *qp);
+
+/** A completion that nobody waits for. Returns as brg_nvme_poll(). */
+int brg_watch_stray(struct brg_nvme_qpair *qp);
 
 /* Behind the structure: found without a load. */
 static inline struct brg_nvme_tracker *brg_queue_trackers(const struct brg_nvme_qpair *qp)

@@ -227,6 +227,18 @@ static int media_errno(unsigned int code)
 	}
 }
 
+static int path_errno(uint8_t code)
+{
+	switch (code) {
+	case NVME_SC_HOST_PATH_ERROR:
+		return -ENODEV;
+	case NVME_SC_CMD_ABORTED_BY_HOST:
+		return -EAGAIN;
+	default:
+		return -EIO;
+	}
+}
+
 int brg_nvme_status_errno(uint16_t status)
 {
 	switch (nvme_status_code_type(status)) {
@@ -236,6 +248,8 @@ int brg_nvme_status_errno(uint16_t status)
 		return command_specific_errno(nvme_status_code(status));
 	case NVME_SCT_MEDIA:
 		return media_errno(nvme_status_code(status));
+	case NVME_SCT_PATH:
+		return path_errno(nvme_status_code(status));
 	default:
 		return -EIO;
 	}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a queue pair's poller does once in some thousand polls: step aside for a reset, see whether
+ * the device is still there, and find commands that take too long.
+ *
+ * Submitting notes no time. Instead a look replaces the callback of each command in flight by
+ * is_done(), which calls the true one. The next command of that identifier overwrites it, so a
+ * later look tells by it the commands that were in flight at the look before.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base.h"
+#include "ctrl.h"
+
+/* A command is late when so many looks have found it in flight, after the first. */
+#define LOOKS 4
+
+/* Between two readings of CSTS, while anything is in flight. */
+#define CHECK_US 100000u
+
+static void is_done(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct brg_aged *aged = arg;
+
+	aged->cb(aged->arg, cqe);
+}
+
+/* Whether the command has been in flight for so many looks. */
+static bool is_late(struct brg_nvme_tracker *tracker, struct brg_aged *aged)
+{
+	if (!tracker->cb)
+		return false;
+	if (tracker->cb == is_done)
+		return ++aged->looks >= LOOKS;
+	*aged = (struct brg_aged){.cb = tracker->cb, .arg = tracker->u.arg};
+	tracker->cb = is_done;
+	tracker->u.arg = aged;
+	return false;
+}
+
+/* Without waiting for whoever else has the admin queue. Returns as brg_nvme_poll(). */
+static int try_abort(struct brg_nvme_qpair *qp, uint16_t cid, struct brg_aged *aged)
+{
+	const struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_abort_cmd,
+		.cdw10 = (uint32_t)cid << 16 | qp->qid,
+	};
+	bool failed;
+
+	if (pthread_mutex_trylock(&qp->ctrl->lock))
+		return 0; /* at the next time-out */
+	aged->aborted = true;
+	qp->stats.aborts++;
+	if (brg_admin_run(qp->ctrl, &sqe, NULL))
+		BRG_LOG(WARNING, "%s", brg_errmsg());
+	failed = qp->ctrl->failed;
+	pthread_mutex_unlock(&qp->ctrl->lock);
+	return failed ? brg_reset_by_poller(qp) : 0;
+}
+
+static enum brg_nvme_verdict judge(struct brg_nvme_qpair *qp, uint16_t cid, struct brg_aged *aged)
+{
+	struct brg_nvme_ctrl *ctrl = qp->ctrl;
+
+	if (ctrl->on_timeout)
+		return ctrl->on_timeout(ctrl->timeout_arg, qp, cid);
+	return aged->aborted ? BRG_NVME_RESET : BRG_NVME_ABORT;
+}
+
+/* Returns as brg_nvme_poll(). */
+static int act_on(struct brg_nvme_qpair *qp, uint16_t cid, struct brg_aged *aged)
+{
+	qp->stats.timeouts++;
+	aged->looks = 0;
+	switch (judge(qp, cid, aged)) {
+	case BRG_NVME_ABORT:
+		return try_abort(qp, cid, aged);
+	case BRG_NVME_RESET:
+		BRG_LOG(WARNING, "%s: queue pair %u: command %u is late: reset", qp->ctrl->bdf,
+			qp->qid, cid);
+		return brg_reset_by_poller(qp);
+	default:
+		return 0;
+	}
+}
+
+/* Returns as brg_nvme_poll(). */
+static int look_for_late(struct brg_nvme_qpair *qp)
+{
+	uint32_t cid;
+	int rc = 0;
+
+	/* After a reset there is nothing more to look for. */
+	for (cid = 0; !rc && cid + 1 < qp->path.depth; cid++)
+		if (is_late(brg_queue_trackers(qp) + cid, &qp->aged[cid]))
+			rc = act_on(qp, cid, &qp->aged[cid]);
+	return rc;
+}
+
+/* One that comes back must not find itself in the middle of what it did before. */
+static int is_gone(struct brg_nvme_qpair *qp)
+{
+	brg_device_set_bus_master(qp->ctrl->dev, false);
+	BRG_LOG(ERR, "%s: queue pair %u: the device is gone", qp->ctrl->bdf, qp->qid);
+	brg_ctrl_gone(qp->ctrl);
+	return brg_gate_fail(qp, -ENODEV, BRG_STATUS_GONE);
+}
+
+int brg_watch(struct brg_nvme_qpair *qp)
+{
+	struct brg_nvme_ctrl *ctrl = qp->ctrl;
+	uint64_t now;
+	bool lost;
+	int err;
+
+	if (atomic_load(&ctrl->resetting)) {
+		brg_gate_park(qp);
+		return 0;
+	}
+	/* A doorbell did not get there. If the device is back already, it knows nothing of us. */
+	lost = brg_bar_lost(qp->bar);
+	now = brg_now_us();
+	if ((now < qp->next_check || !brg_nvme_outstanding(qp)) && !lost)
+		return 0;
+	qp->next_check = now + CHECK_US;
+	err = brg_ctrl_check(ctrl);
+	if (err == -ENODEV)
+		return is_gone(qp);
+	if (err || lost) {
+		BRG_LOG(ERR, "%s: %s: reset", ctrl->bdf,
+			err ? brg_errmsg() : "its registers could not be accessed for a while");
+		return brg_reset_by_poller(qp);
+	}
+	if (now < qp->next_look)
+		return 0;
+	qp->next_look = now + ctrl->io_timeout_ms * UINT64_C(1000) / LOOKS;
+	return look_for_late(qp);
+}
+
+int brg_watch_stray(struct brg_nvme_qpair *qp)
+{
+	BRG_LOG(ERR, "%s: %s: reset", qp->ctrl->bdf, brg_errmsg());
+	return brg_reset_by_poller(qp);
+}
+
+void brg_nvme_stats_get(const struct brg_nvme_qpair *qp, struct brg_nvme_stats *stats)
+{
+	*stats = qp->stats;
+	stats->submitted = brg_queue_submitted(qp);
+	stats->cancelled = qp->cancelled;
+	stats->completed = stats->submitted - stats->cancelled - brg_nvme_outstanding(qp);
+}
