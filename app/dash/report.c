@@ -3,7 +3,6 @@
 
 #include <argp.h>
 #include <err.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "folder.h"
 #include "options.h"
 #include "page.h"
 #include "progress.h"
@@ -284,23 +284,6 @@ static void free_writing(struct writing *w)
 	kernels_free(&w->kernels);
 }
 
-static int make_folder(const char *path)
-{
-	char *copy = format("%s", path);
-	int ret;
-
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		mkdir(copy, 0777); /* what is wrong shows at the end */
-		*slash = '/';
-	}
-	ret = mkdir(copy, 0777) && errno != EEXIST ? -1 : 0;
-	if (ret)
-		warn("%s", path);
-	free(copy);
-	return ret;
-}
-
 /* The page takes the place of an older one at once, or not at all. */
 static int write_page(struct writing *w, const char *path)
 {
@@ -369,7 +352,7 @@ int cmd_report(int argc, char **argv)
 	if (!w.store)
 		return EXIT_FAILURE;
 	path = format("%s/index.html", r.folder);
-	if (make_folder(r.folder) == 0)
+	if (make_folders(r.folder) == 0)
 		ret = write_page(&w, path);
 	if (ret == 0)
 		tell(&r, &w, path);

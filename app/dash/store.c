@@ -2,15 +2,14 @@
 /* Runs, series and results in SQL. */
 
 #include <err.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "batch.h"
 #include "db.h"
+#include "folder.h"
 #include "schema.h"
 #include "store.h"
 #include "store_write.h"
@@ -26,25 +25,15 @@ struct cursor {
 	size_t room;
 };
 
-static void make_folders(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(path, 0777) && errno != EEXIST)
-			warn("%s", path);
-		*slash = '/';
-	}
-}
-
 /* XDG Base Directory Specification 0.8: a relative XDG_DATA_HOME is to be ignored. */
-static char *own_path(void)
+static char *own_folder(void)
 {
 	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
 
 	if (data && data[0] == '/')
-		return format("%s/barrage/results.db", data);
+		return format("%s/barrage", data);
 	if (home && home[0] == '/')
-		return format("%s/.local/share/barrage/results.db", home);
+		return format("%s/.local/share/barrage", home);
 	warnx("neither XDG_DATA_HOME nor HOME says where the results are: name a store with --db");
 	return NULL;
 }
@@ -60,12 +49,15 @@ static struct db *open_db(const char *url, bool create)
 	struct db *db = NULL;
 
 	if (!url) {
-		url = own = own_path();
-		if (own && create)
-			make_folders(own);
+		char *folder = own_folder();
+
+		if (!folder || (create && make_folders(folder) < 0)) {
+			free(folder);
+			return NULL;
+		}
+		url = own = format("%s/results.db", folder);
+		free(folder);
 	}
-	if (!url)
-		return NULL;
 	if (!is_server(url) && !create && access(url, F_OK) < 0)
 		warnx("there are no results in %s yet: add some with barrage-dash add FILE", url);
 	else

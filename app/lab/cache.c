@@ -2,7 +2,6 @@
 /* The cache folder: paths, one preparer at a time, and results that appear whole or not at all. */
 
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "folder.h"
 #include "text.h"
 
 const char *cache_root(void)
@@ -35,22 +35,6 @@ const char *cache_root(void)
 char *cache_path(const char *name)
 {
 	return format("%s/%s", cache_root(), name);
-}
-
-int make_folders(const char *path)
-{
-	char part[4096];
-
-	snprintf(part, sizeof(part), "%s/", path);
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0777) < 0 && errno != EEXIST) {
-			warn("%s", part);
-			return -1;
-		}
-		*slash = '/';
-	}
-	return 0;
 }
 
 int cache_lock(void)

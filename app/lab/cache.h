@@ -24,9 +24,6 @@ void cache_unlock(int lock);
 char *cache_prepare(const char *path);
 int cache_publish(const char *prepared, const char *path);
 
-/** mkdir -p. 0, or -1 after a message. */
-int make_folders(const char *path);
-
 /** rm -rf; nothing there is fine. */
 void remove_tree(const char *path);
 

@@ -13,6 +13,7 @@
 #include "accel.h"
 #include "cache.h"
 #include "commands.h"
+#include "folder.h"
 #include "host.h"
 #include "kernel.h"
 #include "process.h"

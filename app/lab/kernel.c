@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "folder.h"
 #include "kernel.h"
 #include "process.h"
 #include "progress.h"

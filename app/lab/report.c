@@ -4,7 +4,7 @@
 #include <err.h>
 #include <stdlib.h>
 
-#include "cache.h"
+#include "folder.h"
 #include "report.h"
 #include "text.h"
 

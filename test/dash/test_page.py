@@ -7,6 +7,7 @@ Every step fails on a message in the browser's console and on any request but fo
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -308,8 +309,9 @@ def long_series(page):
 def main():
     program, screenshots = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
     screenshots.mkdir(parents=True, exist_ok=True)
-    # In memory, where there is such a folder: 10,000 files and as many transactions are written.
-    memory = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
+    # In memory, where there is room: 10,000 files and as many transactions are written.
+    shm = pathlib.Path("/dev/shm")
+    memory = shm if shm.is_dir() and shutil.disk_usage(shm).free > 1 << 29 else None
     with tempfile.TemporaryDirectory(dir=memory) as folder, Browser() as browser:
         page = Page(program, pathlib.Path(folder), screenshots, browser)
         for part in (history, empty, long_series):
