@@ -21,7 +21,10 @@ class Browser:
 
     def __init__(self, driver="/usr/bin/chromedriver"):
         self.profile = tempfile.TemporaryDirectory()
-        self.process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True)
+        try:
+            self.process = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True)
+        except FileNotFoundError:
+            raise SystemExit(f"{driver} is missing: install chromium and chromium-driver") from None
         for line in self.process.stdout:
             port = re.search(r"started successfully on port (\d+)", line)
             if port:

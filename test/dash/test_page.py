@@ -71,6 +71,8 @@ def worst_first(page):
     rows = page.browser.texts("#changed tbody tr")
     check("the slowdown comes first", "worse" in rows[0] and "queue lcores=1" in rows[0], rows)
     check("by how much", "+19.7 %" in rows[0], rows[0])
+    check("then today's", "queue lcores=2" in rows[2] and "newest two" in rows[2], rows[2])
+    check("with an interval", " % to +1" in rows[2], rows[2])
     check("counts changed by 7", sum("exact count" in row for row in rows) == 6, rows)
     check("old changes are no news", not any("read" in row for row in rows), rows)
 
@@ -109,7 +111,7 @@ def filters_filter(page):
     page.open()
     browser.click("[name=worse]")
     browser.wait("fewer series with regressions only", f"{count} < {everything}")
-    check("8 series got worse", browser.script(f"return {count}") == 8)
+    check("10 series got worse", browser.script(f"return {count}") == 10)
     verdicts = browser.texts("#changed tbody td:first-child")
     check("only what is worse", all("worse" in verdict for verdict in verdicts), verdicts)
     page.open()
@@ -271,14 +273,15 @@ def judged(page):
     row = browser.texts("#changed tbody tr")[-1]
     check("it goes last, with its note", "(wanted)" in row and "safer & slower" in row, row)
     browser.click("[name=worse]")
-    browser.wait("one regression less", "document.querySelectorAll('#all tbody tr').length === 7")
+    browser.wait("one regression less", "document.querySelectorAll('#all tbody tr').length === 9")
     page.quiet()
 
 
 def history(page):
     page.add()
     told = page.report()
-    check("65 series", told["series"] == 65, told)
+    check("65 series, 2 of them worse than yesterday", told["series"] == 65 and told["worse"] == 2,
+          told)
     for step in (worst_first, texts_stay_texts, filters_filter, follow_a_point, keyboard, links,
                  before_and_after, themes, phone, one_point, judged):
         print(f"  {step.__name__}", flush=True)
