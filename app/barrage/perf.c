@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "cpus.h"
@@ -27,6 +26,24 @@ static void catch_interrupt(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
+/* What EAL could get: plain memory, or hugepages where they are more. */
+static uint64_t memory_mib(void)
+{
+	uint64_t available = 0, pages = 0, page_kib = 0;
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	if (!file)
+		return UINT64_MAX;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "MemAvailable: %" SCNu64, &available);
+		sscanf(line, "HugePages_Free: %" SCNu64, &pages);
+		sscanf(line, "Hugepagesize: %" SCNu64, &page_kib);
+	}
+	fclose(file);
+	return (available > pages * page_kib ? available : pages * page_kib) >> 10;
+}
+
 /* EAL's plain memory does not grow: ask for all of it at once. A command has a buffer, and in its
  * queue pair a page for its PRP list. */
 static int start_eal(const struct perf_options *o)
@@ -34,7 +51,7 @@ static int start_eal(const struct perf_options *o)
 	uint64_t per_command = perf_largest(o) + 8192;
 	uint64_t commands = (uint64_t)o->ndevices * o->lcores * o->queue_depth;
 	uint64_t mib = 64 + (commands * per_command >> 20);
-	uint64_t there = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+	uint64_t there = memory_mib();
 	char cpus[4096];
 	const struct brg_env_opts opts = {.lcores = cpus, .memory_mib = (unsigned int)mib};
 
@@ -44,8 +61,8 @@ static int start_eal(const struct perf_options *o)
 		return -1;
 	}
 	if (mib > there) {
-		warnx("%" PRIu64 " commands in flight need %" PRIu64 " MiB of memory, and this "
-		      "machine has %" PRIu64 ": take a smaller --qd, --bs or --lcores",
+		warnx("%" PRIu64 " commands in flight need %" PRIu64 " MiB of memory, and "
+		      "%" PRIu64 " are free: take a smaller --qd, --bs or --lcores",
 		      commands, mib, there);
 		return -1;
 	}
@@ -88,7 +105,7 @@ static int open_namespace(struct perf_device *d, uint32_t nsid)
 static int prepare(struct perf_device *d, const struct perf_options *o)
 {
 	const struct brg_nvme_opts opts = {.io_queues = (uint16_t)o->lcores};
-	char why[512];
+	char what[512], why[600];
 
 	if (brg_nvme_open(d->dev, &opts, &d->ctrl)) {
 		warnx("%s", brg_errmsg());
@@ -96,8 +113,9 @@ static int prepare(struct perf_device *d, const struct perf_options *o)
 	}
 	if (open_namespace(d, o->nsid))
 		return -1;
-	if (perf_flows_make(d, o, why, sizeof(why))) {
-		warnx("%s: %s", brg_device_get_info(d->dev)->bdf, why);
+	if (perf_flows_make(d, o, what, sizeof(what))) {
+		perf_explain(d, what, why, sizeof(why));
+		warnx("%s", why);
 		return -1;
 	}
 	return 0;

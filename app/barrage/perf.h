@@ -144,6 +144,9 @@ void perf_flows_free(struct perf_device *device, const struct perf_options *opti
 int perf_run(struct perf_device *devices, const struct perf_options *options, char *why,
 	     size_t size);
 
+/** Say of which device it is, if that is not said already. */
+void perf_explain(const struct perf_device *device, const char *what, char *why, size_t size);
+
 /** Submit nothing more. May be called in a signal handler. */
 void perf_stop(void);
 

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -65,11 +66,18 @@ void perf_stop(void)
 	atomic_store(&stopped, true);
 }
 
+void perf_explain(const struct perf_device *d, const char *what, char *why, size_t size)
+{
+	const char *bdf = brg_device_get_info(d->dev)->bdf;
+	bool named = !strncmp(what, bdf, strlen(bdf)); /* as in most of the library's sentences */
+
+	snprintf(why, size, "%s%s%s", named ? "" : bdf, named ? "" : ": ", what);
+}
+
 static void fail(struct perf_flow *f, const char *what)
 {
 	if (!f->error[0])
-		snprintf(f->error, sizeof(f->error), "%s: %s",
-			 brg_device_get_info(f->device->dev)->bdf, what);
+		perf_explain(f->device, what, f->error, sizeof(f->error));
 	perf_stop();
 }
 
