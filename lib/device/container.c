@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,17 +264,25 @@ int brg_container_fault_in(struct brg_container *c, void *vaddr, size_t len)
 		.size = len,
 	};
 	struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .size = len};
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* there */
+	int mapped, unmapped = 0, err;
 
 	if (ranges.n)
 		map.iova = range_at(&ranges, ranges.n - 1).end + 1 - len;
 	free(ranges.info);
 	if (!map.iova)
 		return brg_fail(ENOTSUP, "the IOMMU does not tell which addresses it translates");
-	if (ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map))
-		return brg_fail(errno, "the IOMMU does not map a BAR: %s", strerror(errno));
 	unmap.iova = map.iova;
-	if (ioctl(c->fd, VFIO_IOMMU_UNMAP_DMA, &unmap))
-		return brg_fail(errno, "a BAR stays mapped for DMA at 0x%llx: %s",
-				(unsigned long long)unmap.iova, strerror(errno));
+	pthread_mutex_lock(&one_at_a_time);
+	mapped = ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map);
+	if (!mapped)
+		unmapped = ioctl(c->fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+	err = errno;
+	pthread_mutex_unlock(&one_at_a_time);
+	if (mapped)
+		return brg_fail(err, "the IOMMU does not map a BAR: %s", strerror(err));
+	if (unmapped)
+		return brg_fail(err, "a BAR stays mapped for DMA at 0x%llx: %s",
+				(unsigned long long)map.iova, strerror(err));
 	return 0;
 }

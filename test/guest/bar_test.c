@@ -143,13 +143,15 @@ static void meet(int all)
 /* Each lcore makes and drops mappings of its own. @return how often CAP was read wrong. */
 static int map_for_itself(void *arg)
 {
+	static const struct brg_bar_opts by_iommu = {.policy = BRG_BAR_IOMMU};
+	const struct brg_bar_opts *const ways[] = {&lazy, NULL, &by_iommu};
 	int wrong = 0;
 
 	meet((int)rte_lcore_count());
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 300; i++) {
 		struct brg_bar *bar;
 
-		if (brg_bar_map(dev, 0, i % 2 ? &lazy : NULL, &bar))
+		if (brg_bar_map(dev, 0, ways[i % 3], &bar))
 			return -1;
 		wrong += brg_bar_read64(bar, CAP) != cap;
 		brg_bar_unmap(bar);
