@@ -14,7 +14,18 @@
 #include "module.h"
 #include "unpack.h"
 
-/* Set the symbol table. */
+/* What ends with a zero, as a string table must; elf_strptr() looks again for each string. */
+static bool set_names(struct brg_module *m, size_t section)
+{
+	Elf_Data *data = elf_getdata(elf_getscn(m->elf, section), NULL);
+
+	if (!data || !data->d_size || ((const char *)data->d_buf)[data->d_size - 1])
+		return false;
+	m->names = data->d_buf;
+	m->names_size = data->d_size;
+	return true;
+}
+
 static bool find_symbols(struct brg_module *m)
 {
 	Elf_Scn *scn = NULL;
@@ -24,8 +35,7 @@ static bool find_symbols(struct brg_module *m)
 		if (!gelf_getshdr(scn, &header) || header.sh_type != SHT_SYMTAB)
 			continue;
 		m->symbols = elf_getdata(scn, NULL);
-		m->strings = header.sh_link;
-		return m->symbols;
+		return m->symbols && set_names(m, header.sh_link);
 	}
 	return false;
 }
@@ -57,12 +67,9 @@ void brg_module_close(struct brg_module *m)
 /* The symbol's name; NULL after the last one, "" where it has none. */
 static const char *symbol(const struct brg_module *m, size_t index, GElf_Sym *sym)
 {
-	const char *name;
-
 	if (index > INT32_MAX || !gelf_getsym(m->symbols, (int)index, sym))
 		return NULL;
-	name = elf_strptr(m->elf, m->strings, sym->st_name);
-	return name ? name : "";
+	return sym->st_name < m->names_size ? m->names + sym->st_name : "";
 }
 
 bool brg_module_imports(const struct brg_module *m, const char *name)

@@ -12,7 +12,8 @@ struct brg_module {
 	void *data; /* the file, decompressed */
 	Elf *elf;
 	Elf_Data *symbols;
-	size_t strings; /* section of their names */
+	const char *names; /* of symbols, all ending within this many bytes */
+	size_t names_size;
 };
 
 /**

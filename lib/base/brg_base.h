@@ -40,9 +40,10 @@ enum brg_env_hugepages {
 
 /** How brg_env_init() starts EAL. A zeroed structure asks for the defaults. */
 struct brg_env_opts {
-	const char *program;		  /* argv[0] for EAL's messages; NULL: "barrage" */
-	const char *lcores;		  /* EAL's -l list, as "0-3"; NULL: this thread's CPUs */
-	unsigned int memory_mib;	  /* memory EAL reserves at start, in MiB; 0: 64 */
+	const char *program;	 /* argv[0] for EAL's messages; NULL: "barrage" */
+	const char *lcores;	 /* EAL's -l list, as "0-3"; NULL: this thread's CPUs */
+	unsigned int memory_mib; /* memory EAL reserves at start, in MiB; 0: 64, of hugepages
+				    8, and more when needed */
 	enum brg_env_hugepages hugepages; /* where that memory comes from */
 	char **eal_args;		  /* more EAL arguments, appended; NULL: none */
 	int eal_nargs;			  /* how many */

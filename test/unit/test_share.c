@@ -206,7 +206,7 @@ static void nobody_sees_an_empty_mapping(void **state)
 	run_on(BRG_BAR_ERA_UNFIXED);
 	bar = map_for(dev, LCORES + 1); /* main, too */
 	start_load(bar, threads);
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 100; i++) {
 		unsigned int before = atomic_load(&load.accesses);
 
 		assert_int_equal(brg_zap_begin(dev), 0);
@@ -236,7 +236,7 @@ static void *map_and_zap(void *arg)
 	atomic_fetch_add(&load.ready, 1);
 	while (atomic_load(&load.ready) < LCORES)
 		brg_bar_quiescent();
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 25; i++) {
 		const struct brg_bar_opts opts = {.lcores = 2};
 		struct brg_bar *bar = NULL;
 
