@@ -29,6 +29,9 @@ int cmd_sanitize(int argc, char **argv);
 int cmd_self_test(int argc, char **argv);
 int cmd_fw(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
+int cmd_read(int argc, char **argv);
+int cmd_write(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
 
 /** What the command lines can say; a command lets in its own options only. */
 struct args {

@@ -173,6 +173,13 @@ static void bad_values_of_what_destroys(void **state)
 	assert_printed("multiple of 4 bytes, this has 3");
 	assert_int_equal(run(barrage, "fw", "update", "--fw", "/nowhere", NOT_THERE, NULL), 1);
 	assert_printed("/nowhere: No such file");
+	mistake(run(barrage, "read", "-c", "1", "-z", "512", NOT_THERE, NULL), "exclude each");
+	mistake(run(barrage, "read", "--json", NOT_THERE, NULL), "--json needs --file");
+	mistake(run(barrage, "read", "-q", "0", NOT_THERE, NULL), "--depth 0");
+	assert_int_equal(run(barrage, "write", "-f", "/nowhere", NOT_THERE, NULL), 1);
+	assert_printed("/nowhere: No such file");
+	assert_int_equal(run(barrage, "read", "-f", "/nowhere/x", NOT_THERE, NULL), 1);
+	assert_printed("there is no PCI function");
 	unlink(odd);
 	/* More than one thing before the device. */
 	mistake(run(barrage, "fw", NULL), "update or commit");
