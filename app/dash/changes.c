@@ -310,3 +310,20 @@ size_t stats_changes(const double series[], size_t n, const struct stats_change_
 	*changes = found;
 	return count;
 }
+
+#define BASELINE 20 /* values */
+
+size_t stats_baseline(const double series[], size_t n, bool exact)
+{
+	struct stats_change_policy policy = STATS_CHANGE_POLICY_DEFAULT;
+	size_t least = n > BASELINE ? n - BASELINE : 0, first = least, found;
+	struct stats_change *changes;
+
+	if (exact)
+		return n > 0;
+	found = stats_changes(series + least, n - least, &policy, &changes);
+	if (found)
+		first += changes[found - 1].index;
+	free(changes);
+	return n - first;
+}

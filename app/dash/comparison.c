@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which results are compared with which. Without a baseline of the user's, new results are held
- * against those before them in their series, back to its last change or to HISTORY results.
- *
- * Repetitions within one run do not show how much runs differ from each other (a new boot, another
- * page colour), and a test of them alone cries wolf. Where the baseline has enough runs to tell, a
- * difference therefore counts only when it also leaves the noise band of theirs.
+ * against those before them in their series, as stats_baseline() says; and a difference counts only
+ * when it leaves the noise of these, as stats_within_noise() says.
  */
 
 #include <err.h>
@@ -17,9 +14,6 @@
 #include "options.h"
 #include "text.h"
 #include "walk.h"
-
-#define HISTORY	      20 /* results */
-#define RUNS_FOR_BAND 5	 /* results from which on their noise is known */
 
 /* Results of one series and side. */
 struct pile {
@@ -103,37 +97,9 @@ struct work {
 	size_t room; /* for rows */
 };
 
-/* The results before the new ones, as far back as their level is the same. */
-static void cut_history(struct pile *before, bool exact)
-{
-	struct stats_change_policy policy = STATS_CHANGE_POLICY_DEFAULT;
-	struct stats_change *changes = NULL;
-	size_t n;
-
-	policy.exact = exact;
-	if (exact && before->nresults)
-		pile_keep(before, 1);
-	if (before->nresults > HISTORY)
-		pile_keep(before, HISTORY);
-	n = stats_changes(before->values, before->nresults, &policy, &changes);
-	if (n)
-		pile_keep(before, before->nresults - changes[n - 1].index);
-	free(changes);
-}
-
 static bool is_share(const struct series *s)
 {
 	return !strcmp(s->unit, "share");
-}
-
-static bool within_noise(const struct pile *before, const struct stats_difference *d)
-{
-	struct stats_interval band;
-
-	if (before->nresults < RUNS_FOR_BAND)
-		return false;
-	band = stats_noise_band((struct stats_sample){before->values, before->nresults});
-	return d->after >= band.low && d->after <= band.high;
 }
 
 static double *copied(const double *list, size_t n)
@@ -173,7 +139,9 @@ static void add_row(struct work *w, const struct series *s)
 	};
 	row->difference = stats_compare((struct stats_sample){row->before, row->nbefore},
 					(struct stats_sample){row->after, row->nafter}, metric);
-	row->within_noise = !s->exact && within_noise(before, &row->difference);
+	row->within_noise = !s->exact && stats_within_noise((struct stats_sample){before->values,
+										  before->nresults},
+							    row->difference.after);
 	if (w->excuse)
 		row->triage = format("%s%s%s", w->excuse->verdict, w->excuse->note[0] ? ": " : "",
 				     w->excuse->note);
@@ -184,7 +152,8 @@ static void end_series(struct work *w, const struct series *s)
 {
 	if (w->after.nresults) {
 		if (!w->old.name)
-			cut_history(&w->before, s->exact);
+			pile_keep(&w->before,
+				  stats_baseline(w->before.values, w->before.nresults, s->exact));
 		else if (s->exact && w->before.nresults)
 			pile_keep(&w->before, 1);
 		if (s->exact)

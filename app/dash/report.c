@@ -64,7 +64,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* What is told of a series at the end, when all have been judged together. */
 struct entry {
 	char *summary; /* members of its JSON object */
-	struct stats_interval ratio;
+	struct track_latest latest;
 	bool has_latest;
 };
 
@@ -79,8 +79,7 @@ struct writing {
 	const struct store_filter *filter;
 	FILE *out;
 	struct entry *entries;
-	struct stats_difference *latest; /* of those entries that have one, in their order */
-	size_t n, nlatest, results;
+	size_t n, results;
 	struct kernels kernels;
 	struct triages triages;
 };
@@ -133,8 +132,7 @@ static void grow_entries(struct writing *w)
 	if (w->n & (w->n - 1)) /* room is a power of two */
 		return;
 	w->entries = reallocarray(w->entries, w->n ? 2 * w->n : 1, sizeof(*w->entries));
-	w->latest = reallocarray(w->latest, w->n ? 2 * w->n : 1, sizeof(*w->latest));
-	if (!w->entries || !w->latest)
+	if (!w->entries)
 		err(EXIT_FAILURE, "%zu series", w->n);
 }
 
@@ -159,8 +157,7 @@ static void put_series(struct writing *w, const struct series *series, const str
 		err(EXIT_FAILURE, NULL);
 	track_put_summary(track, series, triage, ntriage, summary);
 	fclose(summary);
-	entry->has_latest = track_latest(track, series, &w->latest[w->nlatest], &entry->ratio);
-	w->nlatest += entry->has_latest;
+	entry->has_latest = track_latest(track, series, triage, ntriage, &entry->latest);
 	w->results += track_results(track);
 }
 
@@ -222,10 +219,36 @@ static int put_runs(struct writing *w)
 	return got;
 }
 
-static void put_latest(const struct stats_difference *d, const struct stats_interval *ratio,
-		       FILE *out)
+/* All of them together; what is within the noise of earlier results is no difference. */
+static void judge(struct writing *w)
 {
-	const double numbers[] = {d->before, d->after, d->ratio, ratio->low, ratio->high, d->q};
+	struct stats_difference *all = calloc(w->n + 1, sizeof(*all));
+	size_t n = 0;
+
+	if (!all)
+		err(EXIT_FAILURE, NULL);
+	for (size_t i = 0; i < w->n; i++)
+		if (w->entries[i].has_latest)
+			all[n++] = w->entries[i].latest.difference;
+	stats_judge(all, n, &STATS_POLICY_DEFAULT);
+	n = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		struct track_latest *latest = &w->entries[i].latest;
+
+		if (!w->entries[i].has_latest)
+			continue;
+		latest->difference = all[n++];
+		if (latest->within_noise)
+			latest->difference.verdict = STATS_SAME;
+	}
+	free(all);
+}
+
+static void put_latest(const struct track_latest *latest, FILE *out)
+{
+	const struct stats_difference *d = &latest->difference;
+	const double numbers[] = {d->before,	     d->after,		 d->ratio,
+				  latest->ratio.low, latest->ratio.high, d->q};
 
 	fprintf(out, ",\"latest\":{\"verdict\":\"%s\",\"numbers\":[",
 		stats_verdict_str(d->verdict));
@@ -239,9 +262,7 @@ static void put_latest(const struct stats_difference *d, const struct stats_inte
 /* What the page reads first: all that its tables show. */
 static void put_index(struct writing *w)
 {
-	const struct stats_difference *latest = w->latest;
-
-	stats_judge(w->latest, w->nlatest, &STATS_POLICY_DEFAULT);
+	judge(w);
 	page_data_begin(w->out, "index");
 	fprintf(w->out, "{\"written\":%lld,\"results\":%zu,\"version\":\"%s\",\"store\":",
 		(long long)time(NULL), w->results, BRG_VERSION);
@@ -255,7 +276,7 @@ static void put_index(struct writing *w)
 	for (size_t i = 0; i < w->n; i++) {
 		fprintf(w->out, "%s{%s", i ? ",\n" : "", w->entries[i].summary);
 		if (w->entries[i].has_latest)
-			put_latest(latest++, &w->entries[i].ratio, w->out);
+			put_latest(&w->entries[i].latest, w->out);
 		fputc('}', w->out);
 	}
 	fputs("]}", w->out);
@@ -279,7 +300,6 @@ static void free_writing(struct writing *w)
 	for (size_t i = 0; i < w->n; i++)
 		free(w->entries[i].summary);
 	free(w->entries);
-	free(w->latest);
 	free_triage(&w->triages);
 	kernels_free(&w->kernels);
 }
@@ -318,8 +338,8 @@ static size_t count(const struct writing *w, enum stats_verdict verdict)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < w->nlatest; i++)
-		n += w->latest[i].verdict == verdict;
+	for (size_t i = 0; i < w->n; i++)
+		n += w->entries[i].has_latest && w->entries[i].latest.difference.verdict == verdict;
 	return n;
 }
 
@@ -332,7 +352,7 @@ static void tell(const struct report *r, const struct writing *w, const char *pa
 				     (json_int_t)w->n, "results", (json_int_t)w->results, "worse",
 				     (json_int_t)worse, "better", (json_int_t)better));
 	else
-		printf("%s: %zu results in %zu series; newest against the one before: %zu worse, "
+		printf("%s: %zu results in %zu series; newest against those before: %zu worse, "
 		       "%zu better\n",
 		       path, w->results, w->n, worse, better);
 }

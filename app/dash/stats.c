@@ -326,3 +326,15 @@ struct stats_interval stats_noise_band(struct stats_sample segment)
 	free(distances);
 	return (struct stats_interval){median - width, median + width, NAN};
 }
+
+#define RUNS_FOR_NOISE 5
+
+bool stats_within_noise(struct stats_sample others, double value)
+{
+	struct stats_interval band;
+
+	if (others.n < RUNS_FOR_NOISE)
+		return false;
+	band = stats_noise_band(others);
+	return value >= band.low && value <= band.high;
+}

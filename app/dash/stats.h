@@ -163,4 +163,17 @@ size_t stats_changes(const double series[], size_t n, const struct stats_change_
  */
 struct stats_interval stats_noise_band(struct stats_sample segment);
 
+/**
+ * How many of the newest values of a series the next one is to be held against: those since the
+ * last change, at most 20; of a count that repeats to the digit, one.
+ */
+size_t stats_baseline(const double series[], size_t n, bool exact);
+
+/**
+ * Whether a value is no further from others than their noise is wide. Repetitions within one run do
+ * not show how much runs differ (a new boot, another page colour), so a test of them alone cries
+ * wolf where the values of several runs would not. Of fewer than 5 the noise is not known: false.
+ */
+bool stats_within_noise(struct stats_sample others, double value);
+
 #endif

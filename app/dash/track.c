@@ -19,20 +19,16 @@
 
 struct point {
 	int64_t id, run, measured;
-	double value;
 	size_t kernel;
-};
-
-struct repetitions {
-	double *values;
-	size_t n, room;
+	size_t repetitions; /* where they begin */
 };
 
 struct track {
 	struct point *points;
 	double *values; /* those of the points */
 	size_t n, room;
-	struct repetitions newest, before;
+	double *repetitions; /* of all points; a point knows where its own begin */
+	size_t nrepetitions, repetitions_room;
 	FILE *details; /* a JSON value for each point, comma-separated */
 	char *details_text;
 	size_t details_size;
@@ -85,8 +81,7 @@ static void close_details(struct track *track)
 void track_free(struct track *track)
 {
 	close_details(track);
-	free(track->newest.values);
-	free(track->before.values);
+	free(track->repetitions);
 	free(track->values);
 	free(track->points);
 	free(track);
@@ -99,18 +94,18 @@ void track_clear(struct track *track)
 	if (!track->details)
 		err(EXIT_FAILURE, NULL);
 	track->n = 0;
-	track->newest.n = 0;
-	track->before.n = 0;
+	track->nrepetitions = 0;
 }
 
-static void keep(struct repetitions *kept, const double *values, size_t n)
+static void keep_repetitions(struct track *track, const double *values, size_t n)
 {
-	if (n > kept->room) {
-		kept->values = grown(kept->values, n, sizeof(*kept->values));
-		kept->room = n;
+	if (track->nrepetitions + n > track->repetitions_room) {
+		track->repetitions_room = 2 * (track->nrepetitions + n);
+		track->repetitions = grown(track->repetitions, track->repetitions_room,
+					   sizeof(*track->repetitions));
 	}
-	memcpy(kept->values, values, n * sizeof(*values));
-	kept->n = n;
+	memcpy(track->repetitions + track->nrepetitions, values, n * sizeof(*values));
+	track->nrepetitions += n;
 }
 
 static bool all_zero_or_one(struct stats_sample sample)
@@ -193,8 +188,6 @@ static void put_details(const struct result *result, FILE *out)
 
 void track_add(struct track *track, const struct result *result, struct kernels *kernels)
 {
-	struct repetitions oldest = track->before;
-
 	if (track->n == track->room) {
 		track->room = track->room ? 2 * track->room : 64;
 		track->points = grown(track->points, track->room, sizeof(*track->points));
@@ -205,15 +198,13 @@ void track_add(struct track *track, const struct result *result, struct kernels 
 		.id = result->id,
 		.run = result->run,
 		.measured = result->measured,
-		.value = result->value,
 		.kernel = kernel_number(kernels, result->kernel),
+		.repetitions = track->nrepetitions,
 	};
 	fputs(track->n ? "," : "", track->details);
 	put_details(result, track->details);
 	track->n++;
-	track->before = track->newest;
-	track->newest = oldest;
-	keep(&track->newest, result->repetitions, result->nrepetitions);
+	keep_repetitions(track, result->repetitions, result->nrepetitions);
 }
 
 size_t track_results(const struct track *track)
@@ -253,6 +244,16 @@ static void put_change(const struct stats_change *change, FILE *out)
 	fputc(']', out);
 }
 
+/* Where a result is among the points; at their end when the filter left it out. */
+static size_t index_of(const struct track *track, int64_t result)
+{
+	size_t at = 0;
+
+	while (at < track->n && track->points[at].id != result)
+		at++;
+	return at;
+}
+
 /* [index, verdict, note] of each result that somebody judged. */
 static void put_triage(const struct track *track, const struct triage triage[], size_t n, FILE *out)
 {
@@ -260,11 +261,9 @@ static void put_triage(const struct track *track, const struct triage triage[], 
 
 	fputs(",\"judged\":[", out);
 	for (size_t i = 0; i < n; i++) {
-		size_t at = 0;
+		size_t at = index_of(track, triage[i].result);
 
-		while (at < track->n && track->points[at].id != triage[i].result)
-			at++;
-		if (at == track->n) /* the filter left it out */
+		if (at == track->n)
 			continue;
 		fprintf(out, "%s[%zu,", comma, at);
 		put_text(out, triage[i].verdict);
@@ -365,23 +364,49 @@ void track_put_summary(const struct track *track, const struct series *series,
 	put_triage(track, triage, ntriage, out);
 }
 
-bool track_latest(const struct track *track, const struct series *series,
-		  struct stats_difference *latest, struct stats_interval *ratio)
+/* The first result at the level that the newest is held against, as check does it. */
+static size_t baseline(const struct track *track, const struct series *series,
+		       const struct triage triage[], size_t ntriage)
 {
-	struct stats_sample before = {track->before.values, track->before.n};
-	struct stats_sample after = {track->newest.values, track->newest.n};
+	size_t before = track->n - 1, first = 0;
+
+	/* A change that is known or wanted begins a new level. */
+	for (size_t i = 0; i < ntriage; i++) {
+		size_t at = index_of(track, triage[i].result);
+
+		if (at < before && at > first && strcmp(triage[i].verdict, "fixed") != 0)
+			first = at;
+	}
+	return before - stats_baseline(track->values + first, before - first, series->exact);
+}
+
+bool track_latest(const struct track *track, const struct series *series,
+		  const struct triage triage[], size_t ntriage, struct track_latest *latest)
+{
 	struct stats_metric metric = {
 		.better = series->better,
 		.exact = series->exact,
 		.share = !strcmp(series->unit, "share"),
 	};
+	struct stats_sample before, after;
+	size_t first, newest, begin;
 
 	if (track->n < 2)
 		return false;
-	*latest = stats_compare(before, after, metric);
-	*ratio = (struct stats_interval){NAN, NAN, NAN};
+	first = baseline(track, series, triage, ntriage);
+	newest = track->points[track->n - 1].repetitions;
+	begin = track->points[first].repetitions;
+	before = (struct stats_sample){track->repetitions + begin, newest - begin};
+	after = (struct stats_sample){track->repetitions + newest, track->nrepetitions - newest};
+
+	latest->difference = stats_compare(before, after, metric);
+	latest->within_noise =
+		!metric.exact && stats_within_noise((struct stats_sample){track->values + first,
+									  track->n - 1 - first},
+						    latest->difference.after);
+	latest->ratio = (struct stats_interval){NAN, NAN, NAN};
 	/* Where there is a difference to show at all, how large it may be. */
-	if (!metric.exact && !metric.share && latest->p <= 0.05)
-		*ratio = stats_ratio_interval(before, after, 0.95, 1);
+	if (!metric.exact && !metric.share && latest->difference.p <= 0.05 && !latest->within_noise)
+		latest->ratio = stats_ratio_interval(before, after, 0.95, 1);
 	return true;
 }

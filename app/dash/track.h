@@ -4,7 +4,7 @@
 
 /*
  * What the page tells of one series: its values, which of them are changes, the noise between
- * these, and how the newest result compares with the one before.
+ * these, and how the newest result compares with those before.
  */
 
 #include <stdio.h>
@@ -44,8 +44,15 @@ void track_put_values(const struct track *track, FILE *out);
 void track_put_summary(const struct track *track, const struct series *series,
 		       const struct triage triage[], size_t ntriage, FILE *out);
 
-/** The newest result against the one before, yet to be judged. False when there are not two. */
+/** The newest result of a series against those before it. */
+struct track_latest {
+	struct stats_difference difference; /* yet to be judged */
+	struct stats_interval ratio;	    /* of the medians; NAN where there is none to tell */
+	bool within_noise;		    /* as far from the others as these from each other */
+};
+
+/** Compare them, as `check` does. False when the newest is the only one. */
 bool track_latest(const struct track *track, const struct series *series,
-		  struct stats_difference *latest, struct stats_interval *ratio);
+		  const struct triage triage[], size_t ntriage, struct track_latest *latest);
 
 #endif

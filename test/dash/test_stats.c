@@ -309,6 +309,16 @@ static void noise_bands(void **state)
 	assert_true(stats_noise_band(SAMPLE(5)).low == 5);
 }
 
+static void within_noise(void **state)
+{
+	struct stats_sample others = SAMPLE(9, 10, 11, 10, 9, 11);
+
+	assert_true(stats_within_noise(others, 12));
+	assert_false(stats_within_noise(others, 16));
+	assert_false(stats_within_noise(others, 5));
+	assert_false(stats_within_noise(SAMPLE(9, 10, 11, 10), 10)); /* too few to tell */
+}
+
 /* Series */
 
 static double number(const json_t *object, const char *key)
@@ -371,6 +381,21 @@ static void committed_changes(void **state)
 	}
 	assert_true(all > 20);
 	json_decref(vectors);
+}
+
+/* Back to the last change, or 20 values; of counts the last. */
+static void baselines(void **state)
+{
+	double series[60];
+
+	for (size_t i = 0; i < LENGTH(series); i++)
+		series[i] = (i < 50 ? 100 : 120) + (double)(i % 3);
+	assert_int_equal(stats_baseline(series, 60, false), 10);
+	assert_int_equal(stats_baseline(series, 50, false), 20);
+	assert_int_equal(stats_baseline(series, 4, false), 4);
+	assert_int_equal(stats_baseline(series, 60, true), 1);
+	assert_int_equal(stats_baseline(series, 0, true), 0);
+	assert_int_equal(stats_baseline(series, 0, false), 0);
 }
 
 static void short_series(void **state)
@@ -590,7 +615,9 @@ int main(void)
 		cmocka_unit_test(shares),
 		cmocka_unit_test(ratios),
 		cmocka_unit_test(noise_bands),
+		cmocka_unit_test(within_noise),
 		cmocka_unit_test(committed_changes),
+		cmocka_unit_test(baselines),
 		cmocka_unit_test(short_series),
 		cmocka_unit_test(exact_series),
 		cmocka_unit_test(step_anywhere),

@@ -169,7 +169,7 @@
 			at: series.n - 1,
 			verdict: series.latest.verdict,
 			change: percent(ratio) + range,
-			evidence: series.exact ? "exact count" : `newest two, q ${probability(q)}`,
+			evidence: series.exact ? "exact count" : `newest result, q ${probability(q)}`,
 			...judgement(series, series.n - 1),
 		}];
 	}
