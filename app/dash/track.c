@@ -313,7 +313,7 @@ static void put_changes(const struct track *track, const struct series *series, 
 	free(changes);
 }
 
-/* [kernel, index] of the newest result on each kernel. */
+/* [kernel, index, value] of the newest result on each kernel. */
 static void put_newest(const struct track *track, FILE *out)
 {
 	const char *comma = "";

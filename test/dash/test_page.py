@@ -6,11 +6,13 @@ Every step fails on a message in the browser's console and on any request but fo
 """
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from browser import Browser
 
@@ -309,6 +311,25 @@ def long_series(page):
     page.shot("long-series")
 
 
+def hundred_thousand(page):
+    """100,000 results: what they take is printed, and only the memory is a matter of right or wrong."""
+    page.add("--many")
+    begin = time.monotonic()
+    report = subprocess.Popen([page.program, "report", "--db", page.store, "-o",
+                               page.folder / "report"], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(report.pid, 0)
+    report.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - begin
+    check("report", report.returncode == 0, report.returncode)
+    check("its memory is below 500 MB", usage.ru_maxrss < 500_000, usage.ru_maxrss)
+    page.open()
+    check("all of them", page.browser.texts("#about")[0].startswith("100,000 results in 400 series"))
+    ready = page.browser.script(
+        "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    print(f"  report: {seconds:.2f} s, at most {usage.ru_maxrss / 1024:.0f} MiB, "
+          f"page of {page.path.stat().st_size / 1e6:.1f} MB ready after {ready:.0f} ms")
+
+
 def main():
     program, screenshots = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
     screenshots.mkdir(parents=True, exist_ok=True)
@@ -317,7 +338,7 @@ def main():
     memory = shm if shm.is_dir() and shutil.disk_usage(shm).free > 1 << 29 else None
     with tempfile.TemporaryDirectory(dir=memory) as folder, Browser() as browser:
         page = Page(program, pathlib.Path(folder), screenshots, browser)
-        for part in (history, empty, long_series):
+        for part in (history, empty, long_series, hundred_thousand):
             print(part.__name__, flush=True)
             part(page)
 
