@@ -52,8 +52,8 @@ class Browser:
         self.profile.cleanup()
 
     def call(self, method, path, **body):
-        request = urllib.request.Request(self.url + path, method=method,
-                                         data=json.dumps(body).encode() if method == "POST" else None)
+        data = json.dumps(body).encode() if method == "POST" else None
+        request = urllib.request.Request(self.url + path, method=method, data=data)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is on loopback
         try:
             with opener.open(request, timeout=60) as answer:

@@ -4,10 +4,11 @@
 
     made_results.py DIR [--many]   write result files into DIR; --many: 100,000 results in them
 
-The files have the formats of Google Benchmark and of barrage-lab, so that they take the way that real
-ones take. The same numbers come out every time.
+The files have the formats of Google Benchmark and of barrage-lab, so that they take the way that
+real ones take. The same numbers come out every time.
 """
 
+import datetime
 import json
 import pathlib
 import random
@@ -19,7 +20,6 @@ NOON = 1767268800  # 2026-01-01
 
 
 def iso(seconds):
-    import datetime
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat()
 
 
@@ -63,9 +63,11 @@ def compare(rng, day, kernel):
 
 
 def cost(day, handler):
-    rows = [dict(handler=handler, kernel="6.1.0-56", bar_bytes=size, policy="lazy", op="first touch",
-                 instructions=(12 if handler == "fixed" else 46) * (size // 4096) // 64 + 3370 + extra)
-            for size in (16384, 2 << 20, 64 << 20) for extra in [7 if day > 5 else 0]]
+    per_page = 12 if handler == "fixed" else 46
+    base = 3377 if day > 5 else 3370
+    rows = [dict(handler=handler, kernel="6.1.0-56", bar_bytes=size, policy="lazy",
+                 op="first touch", instructions=base + per_page * (size // 4096) // 64)
+            for size in (16384, 2 << 20, 64 << 20)]
     return dict(schema="barrage-cost/1", date=iso(NOON + day * DAY),
                 host=dict(machine="counting mode", cpus=1, accel="tcg", date=iso(NOON + day * DAY),
                           commit=f"{day:040x}", command=f"barrage-lab cost --handler {handler}"),
@@ -85,7 +87,8 @@ def history(rng):
             (f"{NASTY}/7", noisy(rng, 50, 3), {}),
             # Each run has its own level: repetitions tell more certainty than there is.
             ("boots/1", noisy(boots, boots.gauss(1000, 30), 8, 0.001), {}),
-        ], commit=f"{day:040x}", kernel_release="6.1.0-56", command=f"./made --seed {day} '{NASTY}'")
+        ], commit=f"{day:040x}", kernel_release="6.1.0-56",
+            command=f"./made --seed {day} '{NASTY}'")
     for day in range(10):
         yield f"compare-{day}", compare(rng, day, "6.1.0-56" if day < 8 else "6.12.3")
         for handler in ("fixed", "insert-pfn"):
@@ -96,14 +99,15 @@ def history(rng):
 def many(rng):
     for day in range(250):
         yield f"many-{day:03}", google(day / 4, [
-            (f"family{i % 20}/arg:{i}", noisy(rng, 100 + i + (20 if day > 200 and i % 40 == 0 else 0),
-                                              5), {})
+            (f"family{i % 20}/arg:{i}",
+             noisy(rng, 100 + i + (20 if day > 200 and i % 40 == 0 else 0), 5), {})
             for i in range(200)], commit=f"{day:040x}", kernel_release=f"6.{day // 50}")
 
 
 def long_series(rng):
     for n in range(10000):
-        yield f"long-{n:05}", google(n / 24, [("long/series", noisy(rng, 100 + 10 * (n > 6000), 1), {})])
+        level = 110 if n > 6000 else 100
+        yield f"long-{n:05}", google(n / 24, [("long/series", noisy(rng, level, 1), {})])
 
 
 def main():

@@ -2,8 +2,8 @@
 /*
  * The page: reads the data that barrage-dash put beside it, and shows them.
  *
- * Everything that comes from a result goes in as text (textContent), never as HTML. The index is read
- * at once; the values of a series when something shows them.
+ * Everything that comes from a result goes in as text (textContent), never as HTML. The index is
+ * read at once; the values of a series when something shows them.
  */
 
 "use strict";
@@ -92,7 +92,8 @@
 	}
 
 	/* On an axis a long unit would take the place of the picture. */
-	const onAxis = (unit) => (value) => format(value, ["ns", "1/s", "share"].includes(unit) ? unit : "");
+	const onAxis = (unit) => (value) =>
+		format(value, ["ns", "1/s", "share"].includes(unit) ? unit : "");
 
 	function percent(ratio) {
 		if (ratio === null)
@@ -269,8 +270,9 @@
 		const { spark: all } = series;
 		const least = Math.min(...all);
 		const span = Math.max(...all) - least || 1;
-		const x = (i) => all.length > 1 ? 2 + 116 * i / (all.length - 1) : 60;
-		const points = all.map((v, i) => `${x(i).toFixed(1)},${(23 - 20 * (v - least) / span).toFixed(1)}`);
+		const x = (i) => (all.length > 1 ? 2 + 116 * i / (all.length - 1) : 60).toFixed(1);
+		const y = (value) => (23 - 20 * (value - least) / span).toFixed(1);
+		const points = all.map((value, i) => `${x(i)},${y(value)}`);
 
 		if (all.length === 1) /* a dot */
 			points.push(`60.1,${points[0].split(",")[1]}`);
