@@ -129,8 +129,10 @@ int brg_watch(struct brg_nvme_qpair *qp)
 	if (err == -ENODEV)
 		return is_gone(qp);
 	if (err || lost) {
-		BRG_LOG(ERR, "%s: %s: reset", ctrl->bdf,
-			err ? brg_errmsg() : "its registers could not be accessed for a while");
+		if (!err)
+			brg_fail(EIO, "%s: its registers could not be accessed for a while",
+				 ctrl->bdf);
+		BRG_LOG(ERR, "%s: reset", brg_errmsg());
 		return brg_reset_by_poller(qp);
 	}
 	if (now < qp->next_look)

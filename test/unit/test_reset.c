@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Queue pairs on a controller in memory that fails and lies: a thread follows CC, runs the admin
+ * and I/O queues that it is given, and does with I/O commands what the test wants. Whatever it
+ * does, each command that was accepted is called back once.
+ */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <pthread.h>
+#include <rte_malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bar.h"
+#include "ctrl.h"
+#include "device.h"
+
+#define QPAIRS	 2
+#define DEPTH	 16
+#define COMMANDS (DEPTH - 1)
+#define REGS	 (2 * 4096)
+
+/* What becomes of I/O commands. */
+enum mood {
+	OBEY,
+	HOLD,	   /* they are never completed */
+	WRONG_CID, /* the next completion is of a command that is not in flight, then OBEY */
+	TWICE,	   /* the next command is completed twice, then OBEY */
+};
+
+struct ring {
+	struct brg_nvme_sqe *sq;
+	struct brg_nvme_cqe *cq;
+	uint32_t sq_depth, cq_depth, head, tail;
+	uint16_t phase;
+};
+
+struct fake {
+	struct brg_nvme_ctrl ctrl;
+	struct brg_mapping bar, own; /* the controller's mapping, and that of queue pairs */
+	struct brg_region region;
+	struct brg_area area;
+	struct brg_device dev;
+	uint8_t *regs;
+
+	/* The controller's side. */
+	pthread_t thread;
+	atomic_bool stop, gone, never_ready, admin_is_silent, cannot_abort;
+	atomic_int mood, grants;
+	atomic_uint aborted; /* command dword 10 of the last abort */
+	bool enabled;
+	struct ring rings[QPAIRS + 1];
+};
+
+static uint32_t get(struct fake *f, uint32_t reg)
+{
+	return *(volatile uint32_t *)(f->regs + reg);
+}
+
+static void set(struct fake *f, uint32_t reg, uint32_t value)
+{
+	*(volatile uint32_t *)(f->regs + reg) = value;
+}
+
+/* The controller */
+
+static void post(struct ring *r, uint16_t cid, uint16_t status, uint32_t dw0)
+{
+	struct brg_nvme_cqe *cqe = &r->cq[r->tail];
+
+	cqe->dw0 = dw0;
+	cqe->cid = cid;
+	cqe->sq_head = 0xbeef; /* nobody believes it */
+	atomic_thread_fence(memory_order_release);
+	*(volatile uint16_t *)&cqe->status = status << 1 | r->phase;
+	if (++r->tail == r->cq_depth) {
+		r->tail = 0;
+		r->phase ^= 1;
+	}
+}
+
+static void make_sq(struct fake *f, const struct brg_nvme_sqe *sqe)
+{
+	struct ring *r = &f->rings[sqe->cdw10 & 0xffff];
+
+	r->sq = (void *)(uintptr_t)sqe->prp1;
+	r->sq_depth = (sqe->cdw10 >> 16) + 1;
+	r->head = 0;
+}
+
+static void make_cq(struct fake *f, const struct brg_nvme_sqe *sqe)
+{
+	struct ring *r = &f->rings[sqe->cdw10 & 0xffff];
+
+	r->cq = (void *)(uintptr_t)sqe->prp1;
+	r->cq_depth = (sqe->cdw10 >> 16) + 1;
+	r->tail = 0;
+	r->phase = 1;
+}
+
+static void run_admin(struct fake *f, const struct brg_nvme_sqe *sqe)
+{
+	struct ring *admin = &f->rings[0];
+	uint32_t dw0 = 0;
+
+	if (f->admin_is_silent)
+		return;
+	switch (sqe->opcode) {
+	case nvme_admin_create_cq:
+		make_cq(f, sqe);
+		break;
+	case nvme_admin_create_sq:
+		make_sq(f, sqe);
+		break;
+	case nvme_admin_delete_sq:
+		f->rings[sqe->cdw10 & 0xffff].sq = NULL;
+		break;
+	case nvme_admin_set_features:
+		dw0 = (f->grants - 1) << 16 | (f->grants - 1);
+		break;
+	case nvme_admin_abort_cmd:
+		f->aborted = sqe->cdw10;
+		if (f->cannot_abort)
+			dw0 = 1;
+		else
+			post(&f->rings[sqe->cdw10 & 0xffff], sqe->cdw10 >> 16, NVME_SC_ABORT_REQ,
+			     0);
+		break;
+	}
+	post(admin, sqe->cid, 0, dw0);
+}
+
+static void run_io(struct fake *f, struct ring *r, const struct brg_nvme_sqe *sqe)
+{
+	int mood = f->mood;
+
+	if (mood == HOLD)
+		return;
+	if (mood == WRONG_CID)
+		post(r, sqe->cid ^ 0x40, 0, 0);
+	if (mood == TWICE)
+		post(r, sqe->cid, 0, 0);
+	post(r, sqe->cid, 0, 0);
+	if (mood != OBEY)
+		f->mood = OBEY;
+}
+
+static void run_rings(struct fake *f)
+{
+	for (unsigned int qid = 0; qid <= QPAIRS; qid++) {
+		struct ring *r = &f->rings[qid];
+
+		while (r->sq && r->head != get(f, BRG_REG_DOORBELLS + 8 * qid)) {
+			struct brg_nvme_sqe sqe;
+
+			atomic_thread_fence(memory_order_acquire);
+			sqe = r->sq[r->head];
+			r->head = (r->head + 1) % r->sq_depth;
+			if (qid)
+				run_io(f, r, &sqe);
+			else
+				run_admin(f, &sqe);
+		}
+	}
+}
+
+static void follow_cc(struct fake *f)
+{
+	uint32_t aqa = get(f, NVME_REG_AQA);
+	bool enable = NVME_CC_EN(get(f, NVME_REG_CC));
+
+	if (enable == f->enabled || (enable && f->never_ready))
+		return;
+	f->enabled = enable;
+	memset(f->rings, 0, sizeof(f->rings));
+	if (enable)
+		f->rings[0] = (struct ring){
+			.sq = *(void **)(f->regs + NVME_REG_ASQ),
+			.cq = *(void **)(f->regs + NVME_REG_ACQ),
+			.sq_depth = NVME_AQA_ASQS(aqa) + 1,
+			.cq_depth = NVME_AQA_ACQS(aqa) + 1,
+			.phase = 1,
+		};
+	else
+		memset(f->regs + BRG_REG_DOORBELLS, 0, 4096);
+	set(f, NVME_REG_CSTS, NVME_SET(enable, CSTS_RDY));
+}
+
+static void *control(void *arg)
+{
+	struct fake *f = arg;
+
+	while (!f->stop) {
+		if (f->gone) {
+			memset(f->regs, 0xff, BRG_REG_DOORBELLS);
+			f->enabled = false;
+		} else if (get(f, NVME_REG_CSTS) == UINT32_MAX) {
+			memset(f->regs, 0, REGS); /* back, as after power-on */
+		} else {
+			follow_cc(f);
+			run_rings(f);
+		}
+		usleep(20);
+	}
+	return NULL;
+}
+
+static void come_back(struct fake *f)
+{
+	f->gone = false;
+	while (get(f, NVME_REG_CSTS) == UINT32_MAX)
+		usleep(100);
+}
+
+/* The host */
+
+static struct brg_queue_opts queue_opts = {.depth = DEPTH, .cq_depth = DEPTH};
+
+static void map(struct fake *f, struct brg_mapping *m)
+{
+	m->bar = (struct brg_bar){.base = f->regs, .length = REGS, .size = REGS, .dev = &f->dev};
+	m->region = &f->region;
+}
+
+static struct fake *fake_new(void)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->regs = aligned_alloc(4096, REGS);
+	assert_non_null(f->regs);
+	memset(f->regs, 0, REGS);
+	f->area = (struct brg_area){0, REGS};
+	f->region = (struct brg_region){.size = REGS, .nareas = 1, .areas = &f->area};
+	map(f, &f->bar);
+	map(f, &f->own);
+
+	f->dev.fd = memfd_create("config", 0);
+	assert_int_equal(ftruncate(f->dev.fd, 4096), 0);
+	f->dev.region[BRG_REGION_CONFIG].size = 4096;
+	f->dev.info.numa_node = -1;
+	f->grants = QPAIRS;
+
+	f->ctrl.dev = &f->dev;
+	f->ctrl.bar = &f->bar.bar;
+	f->ctrl.bdf = "0000:00:1f.7";
+	f->ctrl.cap = 255; /* MQES */
+	f->ctrl.max_transfer = 4096;
+	f->ctrl.admin_timeout_ms = 200;
+	f->ctrl.io_timeout_ms = 40;
+	f->ctrl.granted = QPAIRS;
+	f->ctrl.qpairs = calloc(QPAIRS + 1, sizeof(*f->ctrl.qpairs));
+	assert_non_null(f->ctrl.qpairs);
+	assert_int_equal(brg_qpair_alloc(&f->ctrl, f->ctrl.bar, 0, &queue_opts, &f->ctrl.admin), 0);
+	assert_int_equal(pthread_create(&f->thread, NULL, control, f), 0);
+	assert_int_equal(brg_ctrl_enable(&f->ctrl), 0);
+	return f;
+}
+
+static void fake_free(struct fake *f)
+{
+	f->stop = true;
+	pthread_join(f->thread, NULL);
+	for (unsigned int qid = 1; qid <= QPAIRS; qid++)
+		brg_qpair_release(f->ctrl.qpairs[qid]);
+	brg_qpair_release(f->ctrl.admin);
+	free(f->ctrl.qpairs);
+	close(f->dev.fd);
+	free(f->regs);
+	free(f);
+}
+
+static struct brg_nvme_qpair *qpair(struct fake *f)
+{
+	const struct brg_nvme_qpair_opts opts = {.depth = DEPTH, .bar = &f->own.bar};
+	struct brg_nvme_qpair *qp;
+
+	assert_int_equal(brg_nvme_qpair_create(&f->ctrl, &opts, &qp), 0);
+	return qp;
+}
+
+static bool is_bus_master(struct fake *f)
+{
+	uint16_t command;
+
+	assert_int_equal(brg_device_config_read(&f->dev, PCI_COMMAND, &command, sizeof(command)),
+			 0);
+	return command & PCI_COMMAND_MASTER;
+}
+
+static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
+
+/* How the commands of a test ended, by brg_nvme_status_errno(). */
+struct calls {
+	unsigned int submitted, ok, again, gone, aborted, other;
+};
+
+static void on_done(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct calls *c = arg;
+
+	switch (brg_nvme_status_errno(brg_nvme_status(cqe))) {
+	case 0:
+		c->ok++;
+		break;
+	case -EAGAIN:
+		c->again++;
+		break;
+	case -ENODEV:
+		c->gone++;
+		break;
+	case -ECANCELED:
+		c->aborted++;
+		break;
+	default:
+		c->other++;
+	}
+}
+
+static unsigned int ended(const struct calls *c)
+{
+	return c->ok + c->again + c->gone + c->aborted + c->other;
+}
+
+static void submit(struct brg_nvme_qpair *qp, struct calls *c, unsigned int count)
+{
+	while (count-- > 0) {
+		assert_int_equal(brg_nvme_flush(qp, &ns, on_done, c), 0);
+		c->submitted++;
+	}
+}
+
+/* Until nothing is in flight; the last error of a poll, or 0. */
+static int drain(struct brg_nvme_qpair *qp)
+{
+	uint64_t deadline = brg_now_us() + 20000000;
+	int rc = 0;
+
+	while (rc >= 0 && brg_nvme_outstanding(qp)) {
+		rc = brg_nvme_poll(qp, 0);
+		assert_true(brg_now_us() < deadline);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static void assert_works(struct brg_nvme_qpair *qp)
+{
+	struct calls c = {0};
+
+	for (unsigned int i = 0; i < 3 * DEPTH; i++) {
+		submit(qp, &c, 1 + i % COMMANDS);
+		assert_int_equal(drain(qp), 0);
+		assert_int_equal(c.ok, c.submitted);
+	}
+}
+
+static struct brg_nvme_stats stats_of(const struct brg_nvme_qpair *qp)
+{
+	struct brg_nvme_stats stats;
+
+	brg_nvme_stats_get(qp, &stats);
+	return stats;
+}
+
+static void reset_again_and_again(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f), *other = qpair(f);
+
+	for (unsigned int i = 1; i <= 5; i++) {
+		struct calls c = {0}, c_other = {0};
+
+		assert_works(qp);
+		f->mood = HOLD;
+		submit(qp, &c, COMMANDS);
+		submit(other, &c_other, i);
+		assert_int_equal(brg_nvme_reset(&f->ctrl), 0);
+		assert_int_equal(ended(&c), 0); /* nobody but the poller calls back */
+		assert_int_equal(brg_nvme_flush(qp, &ns, on_done, &c), -EAGAIN);
+		assert_int_equal(brg_nvme_poll(qp, 0), COMMANDS);
+		assert_int_equal(c.again, COMMANDS);
+		assert_int_equal(brg_nvme_poll(other, 0), i);
+		assert_int_equal(c_other.again, i);
+		assert_int_equal(stats_of(qp).resets, i);
+		assert_int_equal(stats_of(qp).cancelled, i * COMMANDS);
+		f->mood = OBEY;
+		assert_works(other);
+	}
+	fake_free(f);
+}
+
+/* A completion of nothing, or of a command for the second time. */
+static void lies_about_commands(void **state)
+{
+	static const int moods[] = {WRONG_CID, TWICE};
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+
+	assert_works(qp);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct calls c = {0};
+
+		f->mood = moods[i];
+		submit(qp, &c, COMMANDS);
+		assert_int_equal(drain(qp), 0);
+		assert_int_equal(ended(&c), COMMANDS);
+		assert_int_equal(c.ok + c.again, COMMANDS);
+		assert_int_equal(stats_of(qp).strays, i + 1);
+		assert_int_equal(stats_of(qp).resets, i + 1);
+		assert_works(qp);
+	}
+	fake_free(f);
+}
+
+static void fatal_status(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0};
+
+	assert_works(qp);
+	f->mood = HOLD;
+	submit(qp, &c, 5);
+	f->ctrl.io_timeout_ms = 100000; /* that is not what ends it */
+	set(f, NVME_REG_CSTS, get(f, NVME_REG_CSTS) | NVME_SET(1, CSTS_CFS));
+	assert_int_equal(drain(qp), 0);
+	assert_int_equal(c.again, 5);
+	assert_int_equal(stats_of(qp).timeouts, 0);
+	f->mood = OBEY;
+	assert_works(qp);
+	fake_free(f);
+}
+
+static void gone_and_back(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0};
+
+	assert_works(qp);
+	f->mood = HOLD;
+	submit(qp, &c, COMMANDS);
+	brg_device_set_bus_master(&f->dev, true);
+	f->gone = true;
+	assert_int_equal(drain(qp), 0);
+	assert_int_equal(c.gone, COMMANDS);
+	assert_false(is_bus_master(f));
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(brg_nvme_poll(qp, 0), -ENODEV);
+		assert_fails(brg_nvme_flush(qp, &ns, on_done, &c), ENODEV, "no more commands");
+		assert_int_equal(brg_nvme_reset(&f->ctrl), -ENODEV);
+	}
+	assert_int_equal(ended(&c), COMMANDS);
+
+	come_back(f);
+	f->mood = OBEY;
+	assert_int_equal(brg_nvme_reset(&f->ctrl), 0);
+	assert_true(is_bus_master(f));
+	assert_int_equal(brg_nvme_poll(qp, 0), 0);
+	assert_works(qp);
+	fake_free(f);
+}
+
+static void late_and_aborted(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0};
+	uint64_t before = brg_now_us();
+
+	assert_works(qp);
+	f->mood = HOLD;
+	submit(qp, &c, 3);
+	assert_int_equal(drain(qp), 0);
+	assert_true(brg_now_us() - before >= f->ctrl.io_timeout_ms * 1000);
+	assert_int_equal(c.aborted, 3);
+	assert_int_equal(f->aborted & 0xffff, 1); /* the queue */
+	assert_int_equal(stats_of(qp).aborts, 3);
+	assert_int_equal(stats_of(qp).timeouts, 3);
+	assert_int_equal(stats_of(qp).resets, 0);
+	f->mood = OBEY;
+	assert_works(qp);
+	fake_free(f);
+}
+
+/* One never ends, while others with the same and with other identifiers come and go. */
+static void late_in_a_busy_queue(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0}, held = {0};
+
+	f->cannot_abort = true;
+	f->mood = HOLD;
+	submit(qp, &held, 1);
+	while (f->rings[1].head != 1)
+		usleep(100);
+	f->mood = OBEY;
+	while (!ended(&held)) {
+		if (brg_nvme_outstanding(qp) < 4)
+			submit(qp, &c, 1);
+		assert_true(brg_nvme_poll(qp, 0) >= 0);
+	}
+	assert_int_equal(held.again, 1);
+	assert_int_equal(stats_of(qp).aborts, 1);
+	assert_int_equal(stats_of(qp).timeouts, 2); /* before the abort and after it */
+	assert_int_equal(stats_of(qp).resets, 1);
+	assert_int_equal(drain(qp), 0);
+	assert_int_equal(ended(&c), c.submitted);
+	assert_true(c.ok > 10);
+	fake_free(f);
+}
+
+/* Nothing answers any more: an error in time, and everything called back. */
+static void cannot_be_reset(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0};
+	uint64_t before;
+
+	assert_works(qp);
+	f->mood = HOLD;
+	submit(qp, &c, 7);
+	f->admin_is_silent = f->never_ready = true;
+	before = brg_now_us();
+	assert_int_equal(drain(qp), 0);
+	assert_true(brg_now_us() - before < 10000000);
+	assert_int_equal(c.again, 7);
+	assert_true(brg_nvme_poll(qp, 0) < 0);
+	assert_true(brg_nvme_flush(qp, &ns, on_done, &c) < 0);
+	assert_false(is_bus_master(f));
+
+	f->mood = OBEY;
+	f->admin_is_silent = f->never_ready = false;
+	assert_int_equal(brg_nvme_reset(&f->ctrl), 0);
+	assert_int_equal(brg_nvme_poll(qp, 0), 0);
+	assert_works(qp);
+	f->grants = 1;
+	assert_int_not_equal(brg_nvme_reset(&f->ctrl), 0); /* and no reset of the function here */
+	assert_true(brg_nvme_poll(qp, 0) < 0);
+	fake_free(f);
+}
+
+/* Another thread polls. */
+struct poller {
+	struct brg_nvme_qpair *qp;
+	struct calls calls;
+	atomic_bool stop, pause, paused;
+	atomic_uint ended;
+};
+
+static void *poll_on(void *arg)
+{
+	struct poller *p = arg;
+
+	while (!p->stop) {
+		while (p->pause) {
+			p->paused = true;
+			usleep(100);
+		}
+		p->paused = false;
+		while (brg_nvme_outstanding(p->qp) < COMMANDS &&
+		       !brg_nvme_flush(p->qp, &ns, on_done, &p->calls))
+			p->calls.submitted++;
+		brg_nvme_poll(p->qp, 0);
+		p->ended = ended(&p->calls);
+	}
+	drain(p->qp);
+	return NULL;
+}
+
+static void wait_for(atomic_uint *count, unsigned int more)
+{
+	unsigned int before = *count;
+
+	while (*count - before < more)
+		usleep(100);
+}
+
+static void under_a_poller(void **state)
+{
+	struct fake *f = fake_new();
+	struct poller p = {.qp = qpair(f)};
+	pthread_t thread;
+
+	f->ctrl.io_timeout_ms = 10000;
+	assert_int_equal(pthread_create(&thread, NULL, poll_on, &p), 0);
+	for (unsigned int i = 0; i < 50; i++) {
+		wait_for(&p.ended, DEPTH);
+		assert_int_equal(brg_nvme_reset(&f->ctrl), 0);
+	}
+	/* One that does not poll is not waited for for ever, and has lost nothing. */
+	wait_for(&p.ended, DEPTH);
+	p.pause = true;
+	while (!p.paused)
+		usleep(100);
+	assert_fails(brg_nvme_reset(&f->ctrl), EBUSY, "queue pair 1");
+	p.pause = false;
+	wait_for(&p.ended, DEPTH);
+	p.stop = true;
+	pthread_join(thread, NULL);
+	assert_int_equal(ended(&p.calls), p.calls.submitted);
+	assert_int_equal(p.calls.ok + p.calls.again, p.calls.submitted);
+	assert_int_equal(stats_of(p.qp).resets, 50);
+	assert_int_equal(stats_of(p.qp).strays, 0);
+	assert_true(p.calls.ok > 0);
+	fake_free(f);
+}
+
+static int start_eal(void **state)
+{
+	const struct brg_env_opts opts = {.lcores = "0", .hugepages = BRG_ENV_HUGEPAGES_OFF};
+
+	return brg_env_init(&opts);
+}
+
+static int stop_eal(void **state)
+{
+	brg_env_cleanup();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reset_again_and_again), cmocka_unit_test(lies_about_commands),
+		cmocka_unit_test(fatal_status),		 cmocka_unit_test(gone_and_back),
+		cmocka_unit_test(late_and_aborted),	 cmocka_unit_test(late_in_a_busy_queue),
+		cmocka_unit_test(cannot_be_reset),	 cmocka_unit_test(under_a_poller),
+	};
+
+	return cmocka_run_group_tests(tests, start_eal, stop_eal);
+}
