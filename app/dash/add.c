@@ -66,15 +66,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static void tell(struct add *a, const char *path, const struct batch *b, bool added)
+static void tell(struct add *a, const char *path, const struct batch *b, int added)
 {
 	if (a->json)
-		json_array_append_new(a->told,
-				      json_pack("{s:s, s:s, s:b, s:s, s:I}", "file", path, "hash",
-						b->hash, "added", added, "format", b->format,
-						"results", (json_int_t)b->nmeasurements));
+		json_array_append_new(a->told, json_pack("{s:s, s:s, s:b, s:s, s:i}", "file", path,
+							 "hash", b->hash, "added", added > 0,
+							 "format", b->format, "results", added));
 	else if (added)
-		printf("%s: %zu results added\n", path, b->nmeasurements);
+		printf("%s: %d results added\n", path, added);
 	else
 		printf("%s is there already\n", path);
 }
@@ -87,7 +86,7 @@ static int add_file(struct add *a, struct store *store, const char *path)
 	if (ret == 0)
 		ret = store_add(store, &batch);
 	if (ret >= 0)
-		tell(a, path, &batch, ret > 0);
+		tell(a, path, &batch, ret);
 	batch_free(&batch);
 	return ret < 0 ? -1 : 0;
 }

@@ -61,6 +61,7 @@ void batch_add(struct batch *batch, const struct sample *sample)
 		.unit = sample->unit,
 		.better = sample->better,
 		.exact = sample->exact,
+		.measured = sample->measured,
 		.histogram = sample->histogram ? json_dumps(sample->histogram, JSON_COMPACT) : NULL,
 	};
 	struct measurement *same;

@@ -21,7 +21,8 @@ struct measurement {
 	bool exact;
 	double *repetitions;
 	size_t nrepetitions;
-	char *histogram; /* NULL: none */
+	int64_t measured; /* 0: when the run was; otherwise the same result may come again */
+	char *histogram;  /* NULL: none */
 };
 
 struct batch {
@@ -43,6 +44,7 @@ struct sample {
 	bool exact;
 	const double *values; /* at least one */
 	size_t n;
+	int64_t measured;	 /* as above */
 	const json_t *histogram; /* NULL: none */
 };
 

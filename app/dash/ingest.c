@@ -17,10 +17,8 @@ static const struct format {
 	const char *name;
 	void (*ingest)(const struct field *top, struct batch *batch);
 } formats[] = {
-	{"barrage-compare/1", ingest_compare},
-	{"barrage-matrix/1", ingest_matrix},
-	{"barrage-cost/1", ingest_cost},
-	{"barrage-marks/1", ingest_marks},
+	{"barrage-compare/1", ingest_compare}, {"barrage-matrix/1", ingest_matrix},
+	{"barrage-cost/1", ingest_cost},       {"barrage-marks/1", ingest_marks},
 	{"barrage-perf/1", ingest_perf},
 };
 
@@ -50,23 +48,23 @@ static const struct format *recognise(const struct field *top)
 }
 
 /* ISO 8601 as Google Benchmark writes it: 2026-11-23T21:46:12+00:00. */
-static void take_date(const struct field *context, struct batch *batch)
+int64_t ingest_date(const struct field *at)
 {
-	const char *date = field_optional_text(context, "date");
+	const char *date = field_optional_text(at, "date");
 	struct tm tm = {0};
 	const char *end;
+	long offset;
 
 	if (!date[0])
-		return;
+		return 0;
 	end = strptime(date, "%Y-%m-%dT%H:%M:%S%z", &tm);
-	if (end && !*end) {
-		long offset = tm.tm_gmtoff; /* timegm() clears it */
-
-		batch->measured = timegm(&tm) - offset;
-	} else {
-		field_complain(context, "date",
+	if (!end || *end) {
+		field_complain(at, "date",
 			       "\"%s\" is no date and time as 2026-11-23T21:46:12+00:00", date);
+		return 0;
 	}
+	offset = tm.tm_gmtoff; /* timegm() clears it */
+	return timegm(&tm) - offset;
 }
 
 static char *machine_class(const struct field *context, const char *name_member,
@@ -93,7 +91,8 @@ void ingest_context(const struct field *context, const char *name_member, const 
 	json_object_foreach ((json_t *)(uintptr_t)context->object, key, value)
 		if (json_is_string(value) || json_is_number(value) || json_is_boolean(value))
 			json_object_set(batch->provenance, key, value);
-	take_date(context, batch);
+	if (field_has(context, "date"))
+		batch->measured = ingest_date(context);
 	if (!batch->commit)
 		batch->commit = format("%s", field_optional_text(context, "commit"));
 	if (!batch->machine)
@@ -165,21 +164,26 @@ static int take(const char *path, const json_t *document, const struct ingest_op
 	return bad ? -1 : 0;
 }
 
-int ingest_file(const char *path, const struct ingest_options *options, struct batch *batch)
+int ingest_text(const char *path, const char *text, size_t size,
+		const struct ingest_options *options, struct batch *batch)
 {
-	size_t size;
-	char *text = read_whole(path, &size, &batch->measured);
-	json_t *document = NULL;
+	json_t *document = parse(path, text, size);
 	int ret = -1;
 
-	if (!text)
-		return -1;
-	document = parse(path, text, size);
 	if (document) {
 		hash_hex(text, size, batch->hash);
 		ret = take(path, document, options, batch);
 	}
 	json_decref(document);
+	return ret;
+}
+
+int ingest_file(const char *path, const struct ingest_options *options, struct batch *batch)
+{
+	size_t size;
+	char *text = read_whole(path, &size, &batch->measured);
+	int ret = text ? ingest_text(path, text, size, options, batch) : -1;
+
 	free(text);
 	return ret;
 }

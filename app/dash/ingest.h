@@ -17,6 +17,10 @@ struct ingest_options {
  */
 int ingest_file(const char *path, const struct ingest_options *options, struct batch *batch);
 
+/** The same of what was read already; @p path is for messages. */
+int ingest_text(const char *path, const char *text, size_t size,
+		const struct ingest_options *options, struct batch *batch);
+
 /** What a file is known by in the store. 0, or -1 after a message. */
 int ingest_hash(const char *path, char hash[65]);
 
@@ -30,6 +34,9 @@ void ingest_perf(const struct field *top, struct batch *batch);
 void ingest_marks(const struct field *top, struct batch *batch);
 
 /* For the formats. */
+
+/** The member "date", in seconds since the epoch; 0 where there is none, or after a complaint. */
+int64_t ingest_date(const struct field *at);
 
 /**
  * Who measured and when: what the batch knows of that already stays. All scalar members of

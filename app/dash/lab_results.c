@@ -26,6 +26,7 @@ static void add(const struct row *row, const char *metric, const char *unit, enu
 					       .unit = unit,
 					       .better = better,
 					       .exact = exact,
+					       .measured = ingest_date(row->at),
 					       .values = values,
 					       .n = n});
 }
@@ -96,8 +97,9 @@ static void add_survival(const struct row *row)
 	free(each);
 }
 
-/* A lone lcore's row is the same in all cells of a matrix, but for the CPUs of its guest. */
-static void add_arm(const struct field *arm, const char *bar, struct batch *batch)
+/* A lone lcore's guest has as many CPUs as those of the other arms. */
+static void add_arm(const struct field *arm, const char *bar, int64_t guest_cpus,
+		    struct batch *batch)
 {
 	struct row row = {.at = arm, .benchmark = "first_fault", .batch = batch};
 	const char *sharing = field_text(arm, "sharing");
@@ -108,10 +110,8 @@ static void add_arm(const struct field *arm, const char *bar, struct batch *batc
 	/* "lazy" was the only one when there was no such member */
 	if (policy[0] && strcmp(policy, "lazy") != 0)
 		json_object_set_new(row.parameters, "policy", json_string(policy));
-	if (field_has(arm, "cell_lcores") &&
-	    field_integer(arm, "cell_lcores") != field_integer(arm, "lcores"))
-		json_object_set(row.parameters, "cpus",
-				json_object_get(arm->object, "cell_lcores"));
+	if (guest_cpus != field_integer(arm, "lcores"))
+		json_object_set_new(row.parameters, "cpus", json_integer(guest_cpus));
 	if (field_has(arm, "fail_after"))
 		json_object_set_new(row.parameters, "fail_after",
 				    json_integer(field_integer(arm, "fail_after")));
@@ -135,13 +135,20 @@ static void take_host(const struct field *top, struct batch *batch)
 
 void ingest_compare(const struct field *top, struct batch *batch)
 {
-	const json_t *arms = field_array(top, "arms");
+	const json_t *arms = field_array(top, "arms"), *element;
+	json_int_t cpus = 0;
+	size_t i;
 
 	take_host(top, batch);
-	for (size_t i = 0; i < json_array_size(arms); i++) {
+	json_array_foreach (arms, i, element) {
+		json_int_t lcores = json_integer_value(json_object_get(element, "lcores"));
+
+		cpus = lcores > cpus ? lcores : cpus;
+	}
+	for (i = 0; i < json_array_size(arms); i++) {
 		struct field arm = field_element(top, "arms", arms, i);
 
-		add_arm(&arm, "nvme", batch);
+		add_arm(&arm, "nvme", cpus, batch);
 	}
 }
 
@@ -153,7 +160,8 @@ void ingest_matrix(const struct field *top, struct batch *batch)
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		struct field row = field_element(top, "rows", rows, i);
 
-		add_arm(&row, field_text(&row, "bar_of"), batch);
+		add_arm(&row, field_text(&row, "bar_of"), field_integer(&row, "cell_lcores"),
+			batch);
 	}
 }
 

@@ -168,13 +168,21 @@ static char *numbers_text(const double *numbers, size_t n)
 	return text;
 }
 
+/* 1 when the result was added, 0 when it is there already, -1 after a message. */
 static int insert_result(struct db *db, const struct batch *b, int64_t run,
 			 const struct measurement *m)
 {
-	int64_t series = find_series(db, m);
+	int64_t series = find_series(db, m), there = 0;
 	char *repetitions;
 	int ret;
 
+	if (series > 0 && m->measured)
+		there = first_integer(db_query(db,
+					       "SELECT id FROM dash_result"
+					       " WHERE series = $1 AND measured = $2",
+					       "ii", series, m->measured));
+	if (there)
+		return there > 0 ? 0 : -1;
 	if (series == 0)
 		series = insert_series(db, m, b->machine);
 	if (series < 0)
@@ -183,26 +191,28 @@ static int insert_result(struct db *db, const struct batch *b, int64_t run,
 	ret = db_run(db,
 		     "INSERT INTO dash_result(run, series, measured, kernel, value, repetitions,"
 		     " histogram) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		     "iiitrtt", run, series, b->measured, m->kernel, measurement_value(m),
-		     repetitions, m->histogram);
+		     "iiitrtt", run, series, m->measured ? m->measured : b->measured, m->kernel,
+		     measurement_value(m), repetitions, m->histogram);
 	free(repetitions);
-	return ret;
+	return ret ? -1 : 1;
 }
 
 int store_add(struct store *store, const struct batch *b)
 {
 	int64_t run;
-	int ret = 0;
+	int added = 0, one = 0;
 
 	if (db_begin(store->db))
 		return -1;
 	run = insert_run(store->db, b);
-	for (size_t i = 0; run > 0 && ret == 0 && i < b->nmeasurements; i++)
-		ret = insert_result(store->db, b, run, &b->measurements[i]);
-	if (run > 0 && ret == 0)
-		return db_commit(store->db) == 0 ? 1 : -1;
+	for (size_t i = 0; run > 0 && one >= 0 && i < b->nmeasurements; i++) {
+		one = insert_result(store->db, b, run, &b->measurements[i]);
+		added += one > 0;
+	}
+	if (one >= 0 && added)
+		return db_commit(store->db) == 0 ? added : -1;
 	db_rollback(store->db);
-	return run == 0 ? 0 : -1;
+	return run < 0 || one < 0 ? -1 : 0;
 }
 
 /* A pattern for LIKE: what begins so. Fingerprints have no wildcard in them. */

@@ -7,7 +7,10 @@
 #include "batch.h"
 #include "store.h"
 
-/** Add a run: all of it or nothing. 1 when it was added, 0 when it is there already, or -1. */
+/**
+ * Add a run: all of it or nothing; but not results that say when they were measured and are there.
+ * @return how many results were added, 0 when all are there already, or -1.
+ */
 int store_add(struct store *store, const struct batch *batch);
 
 /**

@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "host.h"
 #include "progress.h"
+#include "provenance.h"
 #include "table.h"
 #include "text.h"
 #include "trials.h"
@@ -267,13 +268,16 @@ static void tell_time_left(const struct matrix *m)
 static void add_rows(struct matrix *m, const struct arm *arms, size_t n, const struct cell *cell)
 {
 	json_t *list = arms_to_json(arms, n), *row;
+	char *date = date_now(); /* by which a row that was seen before is known */
 	size_t i;
 
 	json_array_foreach (list, i, row) {
+		json_object_set_new(row, "date", json_string(date));
 		json_object_set_new(row, "bar_of", json_string(cell->bar));
 		json_object_set_new(row, "cell_lcores", json_integer(cell->lcores));
 		json_array_append(m->rows, row);
 	}
+	free(date);
 	json_decref(list);
 }
 

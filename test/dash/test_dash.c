@@ -186,20 +186,35 @@ static void a_comparison_of_the_lab(void **state)
 	json_decref(all);
 }
 
-/* Rows of a matrix that differ in the cell alone are one series each. */
+/* A row of a matrix; its cell, and the minute it was measured in. */
+#define ROW(bar, minute)                                                                         \
+	"{\"handler\": \"fixed\", \"kernel\": \"6.1\", \"lcores\": 2, \"sharing\": \"shared\", " \
+	"\"bar_of\": \"" bar "\", \"cell_lcores\": 2, \"trials\": 1, \"survived\": 1, "          \
+	"\"kernel_bugs\": 0, \"hangs\": 0, \"first_fault_ns\": null, "                           \
+	"\"date\": \"2026-11-23T00:0" minute ":00+0000\"}"
+#define MATRIX "{\"schema\": \"barrage-matrix/1\", \"host\": {\"machine\": \"EPYC\"}, \"rows\": ["
+
+/* Rows that differ in the cell alone are one series each; a file that grew adds what is new. */
 static void a_matrix_of_the_lab(void **state)
 {
-	write_file(
-		"matrix.json",
-		"{\"schema\": \"barrage-matrix/1\", \"host\": {\"machine\": \"EPYC\"}, \"rows\": ["
-		"{\"handler\": \"fixed\", \"kernel\": \"6.1\", \"lcores\": 2, \"sharing\": "
-		"\"shared\", \"bar_of\": \"64M\", \"cell_lcores\": 2, \"trials\": 1, "
-		"\"survived\": 1, \"kernel_bugs\": 0, \"hangs\": 0, \"first_fault_ns\": null},"
-		"{\"handler\": \"fixed\", \"kernel\": \"6.1\", \"lcores\": 2, \"sharing\": "
-		"\"shared\", \"bar_of\": \"nvme\", \"cell_lcores\": 2, \"trials\": 1, "
-		"\"survived\": 1, \"kernel_bugs\": 0, \"hangs\": 0, \"first_fault_ns\": null}]}");
+	json_t *all;
+
+	write_file("matrix.json", MATRIX ROW("64M", "1") "]}");
 	add("matrix.json");
-	assert_printed("6 results added");
+	assert_printed("3 results added");
+	write_file("matrix.json", MATRIX ROW("64M", "1") "," ROW("nvme", "2") "]}");
+	add("matrix.json");
+	assert_printed("3 results added");
+	write_file("matrix.json", MATRIX ROW("nvme", "2") "," ROW("64M", "1") "]}");
+	add("matrix.json");
+	assert_printed("is there already");
+	write_file("matrix.json", MATRIX ROW("64M", "3") "]}");
+	add("matrix.json");
+	assert_printed("3 results added");
+	all = content();
+	assert_int_equal(json_array_size(json_object_get(all, "series")), 6);
+	assert_int_equal(runs_in(all), 3);
+	json_decref(all);
 }
 
 static void counts_of_the_lab(void **state)
