@@ -43,24 +43,35 @@ static bool plug(struct step *step, char *words)
 	return !*words;
 }
 
-/* At a byte a second a command takes an hour. */
-static bool throttle(struct step *step, const char *words, int bytes_per_second)
+/* 0: no limit. */
+static void throttle(struct step *step, int bytes_per_second, int commands_per_second)
 {
 	command(step, "block_set_io_throttle",
 		json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "id", STEPS_CONTROLLER, "bps",
-			  bytes_per_second, "bps_rd", 0, "bps_wr", 0, "iops", 0, "iops_rd", 0,
-			  "iops_wr", 0));
+			  bytes_per_second, "bps_rd", 0, "bps_wr", 0, "iops", commands_per_second,
+			  "iops_rd", 0, "iops_wr", 0));
+}
+
+/* At a byte a second a command takes minutes. */
+static bool stall(struct step *step, char *words)
+{
+	throttle(step, 1, 0);
 	return !*words;
 }
 
-static bool stall(struct step *step, char *words)
+static bool slow(struct step *step, char *words)
 {
-	return throttle(step, words, 1);
+	char *end;
+	long rate = strtol(words, &end, 10);
+
+	throttle(step, 0, (int)rate);
+	return isdigit((unsigned char)*words) && !*end && rate > 0 && rate <= 1000000;
 }
 
 static bool resume(struct step *step, char *words)
 {
-	return throttle(step, words, 0);
+	throttle(step, 0, 0);
+	return !*words;
 }
 
 /* The disk that the controller has, from now on. */
@@ -127,6 +138,7 @@ static const struct {
 	{"unplug", unplug, "no more words"},
 	{"plug", plug, "no more words"},
 	{"stall", stall, "no more words"},
+	{"slow", slow, "commands per second, from 1 to 1000000"},
 	{"resume", resume, "no more words"},
 	{"fail", fail, "read, write or flush, and perhaps a sector's number"},
 	{"heal", heal, "no more words"},
@@ -144,7 +156,7 @@ static const char *parse_action(struct step *step, char *words)
 		rest = rest ? rest + strspn(rest, " \t") : words + strlen(words);
 		return actions[i].parse(step, rest) ? NULL : actions[i].words;
 	}
-	return "unplug, plug, stall, resume, fail, heal or qmp";
+	return "unplug, plug, stall, slow, resume, fail, heal or qmp";
 }
 
 /* When, and the words behind it; else what was expected. */

@@ -47,11 +47,12 @@ static void every_action(void **state)
 				   "at 5 fail flush\n"
 				   "at 6 heal\n"
 				   "at 7 qmp stop\n"
+				   "at 7 slow 8\n"
 				   "at 8 qmp set_link {\"name\": \"x\", \"up\": false}");
 	const json_t *rule;
 
 	assert_non_null(steps);
-	assert_int_equal(steps->count, 9);
+	assert_int_equal(steps->count, 10);
 	assert_int_equal(steps->list[0].when, STEP_WHEN);
 	assert_string_equal(steps->list[0].text, "it is ready");
 	assert_int_equal(steps->list[0].line, 3);
@@ -79,7 +80,9 @@ static void every_action(void **state)
 
 	assert_string_equal(command(&steps->list[7], 0), "stop");
 	assert_int_equal(json_object_size(arguments(&steps->list[7], 0)), 0);
-	assert_true(json_is_false(json_object_get(arguments(&steps->list[8], 0), "up")));
+	assert_int_equal(json_integer_value(json_object_get(arguments(&steps->list[8], 0), "iops")),
+			 8);
+	assert_true(json_is_false(json_object_get(arguments(&steps->list[9], 0), "up")));
 	steps_free(steps);
 }
 
@@ -107,6 +110,9 @@ static void mistakes(void **state)
 		"at 1 qmp",
 		"at 1 qmp stop {",
 		"at 1 qmp stop []",
+		"at 1 slow",
+		"at 1 slow 0",
+		"at 1 slow 5x",
 		"at 1 heal all",
 		"when \"ready\"unplug",
 	};
