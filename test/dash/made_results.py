@@ -74,6 +74,16 @@ def cost(day, handler):
                 rows=rows)
 
 
+def perf():
+    """barrage perf: a histogram in place of repetitions, its buckets as wide as they are large."""
+    buckets = [[round(5000 * 1.05 ** i), 1000 - 9 * i] for i in range(100)]
+    latency = dict(percentiles={"50": 15000, "99": 400000}, histogram=buckets)
+    return dict(schema="barrage-perf/1", date=iso(NOON), rw="randread", read_percent=100,
+                block_sizes=[dict(bytes=4096, percent=100)], queue_depth=32, lcores=1,
+                devices=[{}], read=dict(iops=40000.0, latency_ns=latency), write=None,
+                host=dict(machine="AMD EPYC", cpus=2, kernel="6.1.0-56", date=iso(NOON)))
+
+
 def history(rng):
     """Sixty days: a slowdown of 20 % four days ago, one of 10 % today, a speed-up in the middle."""
     boots = random.Random(1)
@@ -93,6 +103,7 @@ def history(rng):
         yield f"compare-{day}", compare(rng, day, "6.1.0-56" if day < 8 else "6.12.3")
         for handler in ("fixed", "insert-pfn"):
             yield f"cost-{handler}-{day}", cost(day, handler)
+    yield "perf", perf()
     yield "single", google(3, [("only/once", [42.0], {})])
 
 

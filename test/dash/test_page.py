@@ -263,6 +263,25 @@ def one_point(page):
     page.quiet()
 
 
+def stored_histogram(page):
+    """barrage perf has a histogram instead of repetitions: 55,450 values, half of them up to 23.8 µs."""
+    browser = page.browser
+    page.open()
+    browser.type("[name=text]", "latency_p50")
+    browser.wait("one series is left", "document.querySelectorAll('#all tbody tr').length === 1")
+    browser.click("#all td.name button")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    body = browser.texts("#point-body")[0]
+    for word in ("55,450 values", "min 5 µs", "median 23.8", "max 626.2 µs"):
+        check(f"the histogram tells {word}", word in body, body)
+    bars = "document.querySelectorAll('#point .histogram div').length"
+    check("32 bars", browser.script(f"return {bars}") == 32)
+    page.shot("stored-histogram")
+    browser.click("#point-close")
+    page.open()
+
+
 def judged(page):
     """What somebody said of a change: it goes last, and is no regression any more."""
     browser = page.browser
@@ -282,10 +301,11 @@ def judged(page):
 def history(page):
     page.add()
     told = page.report()
-    check("67 series, 2 of them worse than yesterday", told["series"] == 67 and told["worse"] == 2,
+    check("70 series, 2 of them worse than yesterday", told["series"] == 70 and told["worse"] == 2,
           told)
     for step in (worst_first, texts_stay_texts, filters_filter, follow_a_point, keyboard, links,
-                 before_and_after, themes, phone, one_point, judged):
+                 before_and_after, themes, phone, one_point,
+                 stored_histogram, judged):
         print(f"  {step.__name__}", flush=True)
         step(page)
 

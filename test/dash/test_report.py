@@ -33,7 +33,7 @@ def data_of(page):
 def check_data(page):
     data = data_of(page)
     index, runs = data["index"], data["runs"]
-    check("67 series", len(index["series"]) == 67, len(index["series"]))
+    check("70 series", len(index["series"]) == 70, len(index["series"]))
     for series in index["series"]:
         values = data[series["id"]]
         check("columns of one length",
@@ -67,7 +67,7 @@ def main():
         told = run(program, "report", "--db", db, "--json", "-o", folder / "deep/er")
         check("report", told.returncode == 0, told)
         told = json.loads(told.stdout)
-        check("results", told["results"] == 1202 and told["series"] == 67, told)
+        check("results", told["results"] == 1205 and told["series"] == 70, told)
         page = pathlib.Path(told["file"]).read_text()
         check_data(page)
         check("nothing but the page is left", len(list((folder / "deep/er").iterdir())) == 1)

@@ -506,35 +506,68 @@
 
 	// One result
 
-	/* [lower end, upper end, count] of what a result holds; see put_details() in track.c. */
-	function bucketsOf(details) {
-		if (!Array.isArray(details)) {
-			let lower = details.q ? details.q[0] : null;
+	/*
+	 * Values and how often each is there, ascending, in so many buckets [lower end, upper end,
+	 * count]: of equal width, or of equal ratio where they span more than a decade.
+	 */
+	function bucketed(pairs, most) {
+		const [least] = pairs[0];
+		const [last] = pairs[pairs.length - 1];
+		const ratio = least > 0 && last > 10 * least;
+		const to = ratio ? Math.log : Number;
+		const from = ratio ? Math.exp : Number;
+		const width = to(last) - to(least);
+		const n = width > 0 ? most : 1;
+		const end = (i) => from(to(least) + width * i / n);
+		const buckets = Array.from({ length: n }, (_, i) => [end(i), end(i + 1), 0]);
 
-			return (details.h || []).map(([upper, count]) => {
-				const bucket = [lower === null ? upper : lower, upper, count];
+		for (const [value, count] of pairs) {
+			const at = width > 0 ? Math.floor((to(value) - to(least)) / width * n) : 0;
 
-				lower = upper;
-				return bucket;
-			});
+			buckets[Math.min(at, n - 1)][2] += count;
 		}
-		const least = Math.min(...details);
-		const width = Math.max(...details) - least;
-		const n = width > 0 ? Math.min(16, details.length) : 1;
-		const buckets = Array.from({ length: n },
-			(_, i) => [least + width * i / n, least + width * (i + 1) / n, 0]);
-
-		for (const value of details)
-			buckets[width > 0 ? Math.min(n - 1, Math.floor((value - least) / width * n)) : 0][2]++;
 		return buckets;
+	}
+
+	const ascending = (details) => [...details].sort((a, b) => a - b);
+
+	/* The buckets of what a result holds; see put_details() in track.c. */
+	function bucketsOf(details) {
+		if (Array.isArray(details))
+			return bucketed(ascending(details).map((value) => [value, 1]),
+				Math.min(16, details.length));
+		if (!details.q)
+			return bucketed(details.h, 32);
+		let [lower] = details.q;
+
+		return details.h.map(([upper, count]) => {
+			const bucket = [lower, upper, count];
+
+			lower = upper;
+			return bucket;
+		});
+	}
+
+	const SHARES = [0, 0.5, 0.9, 0.99, 1];
+
+	/* Of a histogram the upper ends of the buckets that they are in. */
+	function histogramQuantiles(pairs) {
+		const total = pairs.reduce((sum, [, count]) => sum + count, 0);
+
+		return SHARES.map((share) => {
+			let sum = 0;
+			const found = pairs.find(([, count]) => (sum += count) >= share * total);
+
+			return found[0];
+		});
 	}
 
 	function quantiles(details) {
 		if (!Array.isArray(details))
-			return details.q;
-		const sorted = [...details].sort((a, b) => a - b);
+			return details.q || histogramQuantiles(details.h);
+		const sorted = ascending(details);
 
-		return [0, 0.5, 0.9, 0.99, 1].map((p) => {
+		return SHARES.map((p) => {
 			const at = p * (sorted.length - 1);
 			const below = Math.floor(at);
 			const above = Math.ceil(at);
@@ -574,9 +607,9 @@
 		if (Array.isArray(details) && details.length === 1)
 			return [el("p", {}, "One value, without repetitions.")];
 		const all = quantiles(details);
-		const text = all ? QUANTILES.map((name, i) => `${name} ${format(all[i], unit)}`).join(", ") : "";
 
-		return [...histogram(details, unit), el("p", {}, text)];
+		return [...histogram(details, unit),
+			el("p", {}, QUANTILES.map((name, i) => `${name} ${format(all[i], unit)}`).join(", "))];
 	}
 
 	function list(pairs) {
@@ -740,7 +773,7 @@
 		let sum = 0;
 
 		if (Array.isArray(details))
-			return [...details].sort((a, b) => a - b).map((value, i) => [log(value), (i + 1) / total]);
+			return ascending(details).map((value, i) => [log(value), (i + 1) / total]);
 		return [...details.q ? [[log(details.q[0]), 0]] : [],
 			...bucketsOf(details).map(([, upper, count]) => {
 				sum += count;
@@ -767,8 +800,7 @@
 			({ series, i, name, details }) => [
 				cell(linkTo(name, () => openSeries(series, i)), "name"),
 				cell(whole.format(countOf(details)), "number"),
-				...(quantiles(details) || QUANTILES.map(() => null))
-					.map((value) => cell(format(value, "ns"), "number")),
+				...quantiles(details).map((value) => cell(format(value, "ns"), "number")),
 			], ""));
 	}
 
