@@ -366,10 +366,6 @@
 
 	let open; // the series that is shown, and the point that is selected
 
-	function bandOf(series, i) {
-		return series.bands.find(([start, end]) => i >= start && i < end);
-	}
-
 	function rowsOf(series) {
 		const { v } = valuesOf(series);
 		const rows = [];
@@ -453,13 +449,15 @@
 
 	function openSeries(series, at) {
 		const direction = { "-1": "lower is better", 0: "no direction is better", 1: "higher is better" };
-		const band = bandOf(series, series.n - 1);
+		const [start, end, low, high] = series.bands[series.bands.length - 1];
+		const noise = end - start < 5 ? "" /* too few to tell */
+			: `; noise now ${format(low, series.unit)} to ${format(high, series.unit)}`;
 
 		open = { series, at: at === undefined ? series.n - 1 : at };
 		$("one-title").textContent = [title(series), series.handler, series.metric]
 			.filter(Boolean).join(", ");
-		$("one-about").textContent = `${series.machine}; ${direction[series.better]}; noise now `
-			+ `${format(band[2], series.unit)} to ${format(band[3], series.unit)}; series ${series.series}`;
+		$("one-about").textContent =
+			`${series.machine}; ${direction[series.better]}${noise}; series ${series.series}`;
 		$("one").hidden = false;
 		$("one-chart").setAttribute("aria-label",
 			`${series.n} results, ${series.changes.length} changes`);
