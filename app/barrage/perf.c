@@ -104,7 +104,9 @@ static int open_namespace(struct perf_device *d, uint32_t nsid)
 
 static int prepare(struct perf_device *d, const struct perf_options *o)
 {
-	const struct brg_nvme_opts opts = {.io_queues = (uint16_t)o->lcores};
+	/* A command that is late ends in a reset, and that in an error. */
+	const struct brg_nvme_opts opts = {.io_queues = (uint16_t)o->lcores,
+					   .io_timeout_ms = 10000};
 	char what[512], why[600];
 
 	if (brg_nvme_open(d->dev, &opts, &d->ctrl)) {

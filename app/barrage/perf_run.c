@@ -24,9 +24,6 @@
 #include "perf.h"
 #include "progress.h"
 
-/* A controller that completes nothing for so long has lost commands. */
-#define STALL_SECONDS 10
-
 /* One command, free or in flight. */
 struct slot {
 	struct slot *next; /* in the list it is in */
@@ -47,8 +44,7 @@ struct perf_flow {
 	struct slot *slots;
 	char *buffers;
 	struct slot *free, *finished;
-	/* TSC: when measuring begins and submitting ends, when something last finished */
-	uint64_t measure_from, deadline, progress;
+	uint64_t measure_from, deadline; /* TSC: when measuring begins and submitting ends */
 	uint64_t left; /* commands to measure yet; UINT64_MAX: until the deadline */
 	struct perf_pace pace;
 	uint64_t first, last; /* TSC, of what is measured: first submission, last completion */
@@ -126,17 +122,10 @@ static void check(struct perf_flow *f, const struct slot *s)
 	}
 }
 
-static void take(struct perf_flow *f, uint64_t now)
+static void take(struct perf_flow *f)
 {
-	int n = brg_nvme_poll(f->qp, 0);
-
-	if (n < 0) {
+	if (brg_nvme_poll(f->qp, 0) < 0) {
 		fail(f, brg_errmsg());
-		f->over = true;
-	} else if (n > 0 || !brg_nvme_outstanding(f->qp)) {
-		f->progress = now;
-	} else if (now > f->progress + STALL_SECONDS * rte_get_tsc_hz()) {
-		fail(f, "it finished none of its commands for " RTE_STR(STALL_SECONDS) " seconds");
 		f->over = true;
 	}
 	while (f->finished) {
@@ -196,11 +185,10 @@ static void begin(struct perf_flow *f)
 	const struct perf_options *o = f->options;
 	double hz = (double)rte_get_tsc_hz();
 
-	f->progress = rte_rdtsc();
-	f->measure_from = f->progress + (uint64_t)(o->warmup * hz);
+	f->pace.start = rte_rdtsc();
+	f->measure_from = f->pace.start + (uint64_t)(o->warmup * hz);
 	f->deadline = o->seconds ? f->measure_from + (uint64_t)(o->seconds * hz) : UINT64_MAX;
-	f->pace = (struct perf_pace){.start = f->progress,
-				     .interval = o->rate ? hz * o->lcores / o->rate : 0};
+	f->pace.interval = o->rate ? hz * o->lcores / o->rate : 0;
 }
 
 struct run {
@@ -225,7 +213,7 @@ static int work(void *arg)
 
 			if (f->over)
 				continue;
-			take(f, now);
+			take(f);
 			give(f, now);
 			brg_nvme_ring(f->qp); /* once for all that was given */
 			f->over |= !brg_nvme_outstanding(f->qp) && !may_go_on(f, now);
