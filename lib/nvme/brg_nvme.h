@@ -577,6 +577,120 @@ BRG_API
 int brg_nvme_directive_receive(struct brg_nvme_ctrl *ctrl,
 			       const struct brg_nvme_directive *directive, uint32_t *result);
 
+/*
+ * More I/O commands. They return and call back as brg_nvme_read(), and -ENOTSUP where the
+ * controller's ONCS says that it does not have them.
+ */
+
+/** Compare blocks with @p buf: NVME_SC_COMPARE_FAILED is the status where they differ. */
+BRG_API
+int brg_nvme_compare(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
+		     uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg);
+
+/**
+ * Make blocks read as zeroes, without transferring any.
+ * @param nblocks     at most 65,536; controllers may take less, see WZSL and MDTS.
+ * @param deallocate  the device need not keep room for them.
+ */
+BRG_API
+int brg_nvme_write_zeroes(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint64_t lba,
+			  uint32_t nblocks, bool deallocate, brg_nvme_cb cb, void *arg);
+
+/** Have the device check that blocks can be read, without transferring any. At most 65,536. */
+BRG_API
+int brg_nvme_verify(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint64_t lba,
+		    uint32_t nblocks, brg_nvme_cb cb, void *arg);
+
+/** Make blocks fail to be read until they are written again. At most 65,536. */
+BRG_API
+int brg_nvme_write_uncorrectable(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+				 uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg);
+
+/**
+ * Dataset Management, deallocate: the device need not keep what is in these blocks.
+ * @param ranges  1 to 256 of them, in memory as for brg_nvme_read(), untouched until the callback.
+ */
+BRG_API
+int brg_nvme_deallocate(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			const struct nvme_dsm_range *ranges, unsigned int n, brg_nvme_cb cb,
+			void *arg);
+
+/**
+ * Copy blocks within the namespace, one source behind the other, to @p lba on. How much at most is
+ * in Identify Namespace: MSRC + 1 ranges, MSSRL blocks each, MCL blocks in all.
+ * @param ranges  of format 0, in memory as for brg_nvme_deallocate(); nlb is 0's based.
+ */
+BRG_API
+int brg_nvme_copy(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+		  const struct nvme_copy_range *ranges, unsigned int n, uint64_t lba,
+		  brg_nvme_cb cb, void *arg);
+
+/**
+ * Submit any I/O command with data: its addresses are filled in here, the rest is the caller's, and
+ * so are the checks. For one without data see brg_nvme_submit().
+ * @param buf  memory as for brg_nvme_read(), dword-aligned.
+ * @param len  at least 1, at most brg_nvme_max_transfer().
+ */
+BRG_API
+int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe, void *buf,
+			 size_t len, brg_nvme_cb cb, void *arg);
+
+/*
+ * Zoned namespaces (Zoned Namespace Command Set 1.1). Blocks of a zone are written in order, by
+ * writes at its write pointer or by appends, which find it themselves.
+ */
+
+/** A zoned namespace's limits. Filled by the library; the caller's to keep. */
+struct brg_nvme_zoned {
+	uint64_t zone_blocks; /* from the start of one zone to that of the next */
+	uint64_t zones;
+	uint32_t max_open, max_active; /* zones; 0: no limit */
+	uint32_t append_blocks;	       /* at most, of one append */
+	struct nvme_zns_id_ns id;
+};
+
+/** Identify a zoned namespace. -ENOTSUP: it is not zoned, or the controller has no such command
+ *  set. */
+BRG_API
+int brg_nvme_zoned_get(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,
+		       struct brg_nvme_zoned *zoned);
+
+/**
+ * Report zones from the one that @p lba is in: a struct nvme_zone_report, whose nr_zones counts
+ * those in @p buf.
+ * @param len  bytes, a multiple of 4.
+ */
+BRG_API
+int brg_nvme_zone_report(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint64_t lba,
+			 enum nvme_zns_report_options which, void *buf, uint32_t len,
+			 brg_nvme_cb cb, void *arg);
+
+/**
+ * Open, close, finish, reset or take offline a zone. Reset: ITS DATA IS LOST.
+ * @param lba  first block of the zone.
+ * @param all  every zone for which it makes sense, instead.
+ */
+BRG_API
+int brg_nvme_zone_manage(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint64_t lba,
+			 enum nvme_zns_send_action action, bool all, brg_nvme_cb cb, void *arg);
+
+/**
+ * Write blocks at the write pointer of a zone. Where they have gone is brg_nvme_appended() of the
+ * completion.
+ * @param lba      first block of the zone.
+ * @param nblocks  at most brg_nvme_zoned.append_blocks.
+ */
+BRG_API
+int brg_nvme_zone_append(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			 const struct brg_nvme_zoned *zoned, const void *buf, uint64_t lba,
+			 uint32_t nblocks, brg_nvme_cb cb, void *arg);
+
+/** The first block that an append has written. */
+static inline uint64_t brg_nvme_appended(const struct brg_nvme_cqe *cqe)
+{
+	return (uint64_t)cqe->dw1 << 32 | cqe->dw0;
+}
+
 #include "brg_nvme_path.h"
 
 #ifdef __cplusplus

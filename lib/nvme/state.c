@@ -110,7 +110,10 @@ int brg_ctrl_disable(struct brg_nvme_ctrl *ctrl)
 int brg_ctrl_enable(struct brg_nvme_ctrl *ctrl)
 {
 	uint32_t last = ctrl->admin->path.depth - 1; /* sizes are given 0's based */
-	uint32_t cc = NVME_SET(NVME_CC_CSS_NVM, CC_CSS) | NVME_SET(NVME_CC_AMS_RR, CC_AMS) |
+	/* All I/O command sets where there are more than one: zoned namespaces are then zoned. */
+	uint32_t css =
+		NVME_CAP_CSS(ctrl->cap) & NVME_CAP_CSS_CSI ? NVME_CC_CSS_CSI : NVME_CC_CSS_NVM;
+	uint32_t cc = NVME_SET(css, CC_CSS) | NVME_SET(NVME_CC_AMS_RR, CC_AMS) |
 		      NVME_SET(SQE_BITS, CC_IOSQES) | NVME_SET(CQE_BITS, CC_IOCQES);
 	int err;
 
