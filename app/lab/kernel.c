@@ -376,7 +376,8 @@ static int fetch_into(const struct kernel_series *series, const char *dir, const
 	return ret;
 }
 
-static int fetch(const struct kernel_series *series, const char *folder)
+/* @have: the version that there is, which is not fetched again; NULL: none. */
+static int fetch(const struct kernel_series *series, const char *folder, const char *have)
 {
 	char *log = cache_path("fetch.log");
 	struct kernel k = {0};
@@ -385,8 +386,12 @@ static int fetch(const struct kernel_series *series, const char *folder)
 
 	progress("asking Debian for its newest kernel in %s", series->suite);
 	unlink(log);
-	if (choose_archives(series, log) == 0 && newest(series, &k) == 0)
-		dir = cache_prepare(folder);
+	if (choose_archives(series, log) == 0 && newest(series, &k) == 0) {
+		if (have && !strcmp(k.version, have))
+			ret = 0;
+		else
+			dir = cache_prepare(folder);
+	}
 	if (dir && fetch_into(series, dir, folder, &k, log) == 0)
 		ret = cache_publish(dir, folder);
 	if (dir && ret)
@@ -425,6 +430,19 @@ char *kernel_cached_version(const struct kernel_series *series)
 	return version;
 }
 
+int kernel_refresh(const struct kernel_series *series)
+{
+	char *folder = folder_of(series);
+	int lock = cache_lock(), ret;
+	char *have = kernel_cached_version(series);
+
+	ret = fetch(series, folder, have);
+	cache_unlock(lock);
+	free(have);
+	free(folder);
+	return ret;
+}
+
 /* The first of two paths if there is such a file, else the second. Takes both over. */
 static char *either(char *first, char *second)
 {
@@ -449,15 +467,16 @@ static void fill_in(struct kernel *k, const struct kernel_series *series, const 
 }
 
 /* Who asked for "debian:7.3" by number does not want what else the backports may have by now. */
-static int check_number(const char *name, const struct kernel_series *series, const char *folder,
+static int check_number(const char *name, const struct kernel_series *series,
 			const struct kernel *k)
 {
 	const char *number = name + strlen(DEBIAN);
 
 	if (!strcmp(name, series->name) || !strncmp(k->version, number, strlen(number)))
 		return 0;
-	warnx("no kernel \"%s\": Debian's backports have %s (to look for a newer one, delete %s)",
-	      name, k->version, folder);
+	warnx("no kernel \"%s\": Debian's backports have %s (barrage-lab kernels --refresh looks "
+	      "for a newer one)",
+	      name, k->version);
 	return -1;
 }
 
@@ -471,12 +490,12 @@ static int get_debian(const char *name, struct kernel *k)
 		return -1;
 	folder = folder_of(series);
 	lock = cache_lock();
-	ret = access(folder, F_OK) == 0 ? 0 : fetch(series, folder);
+	ret = access(folder, F_OK) == 0 ? 0 : fetch(series, folder, NULL);
 	cache_unlock(lock);
 	if (ret == 0 && (ret = read_version(folder, k)))
 		warnx("%s is damaged; delete it and try again", folder);
 	if (ret == 0)
-		ret = check_number(name, series, folder, k);
+		ret = check_number(name, series, k);
 	if (ret == 0)
 		fill_in(k, series, folder);
 	free(folder);

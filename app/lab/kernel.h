@@ -49,6 +49,14 @@ int kernel_get(const char *what, const char *modules, struct kernel *kernel);
 /** The version in the cache, "" when there is none. Freed by the caller. */
 char *kernel_cached_version(const struct kernel_series *series);
 
+/**
+ * Ask Debian for the newest kernel of a series that is in the cache, and fetch it where that is
+ * another. Guests that boot from the old one just then may fail.
+ *
+ * @return 0, or -1 after a message; the cache is as it was then.
+ */
+int kernel_refresh(const struct kernel_series *series);
+
 /** What results call it: its release, or a user's own by its name. */
 const char *kernel_title(const struct kernel *kernel);
 

@@ -11,10 +11,22 @@
 #include "kernel.h"
 #include "table.h"
 
+enum {
+	OPT_REFRESH = 256,
+};
+
+struct list_options {
+	bool json, refresh;
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+	struct list_options *o = state->input;
+
 	if (key == 'j')
-		*(bool *)state->input = true;
+		o->json = true;
+	else if (key == OPT_REFRESH)
+		o->refresh = true;
 	else if (key == ARGP_KEY_ARG)
 		argp_error(state, "nothing is expected here: %s", arg);
 	else
@@ -22,17 +34,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static bool wants_json(const char *doc, int argc, char **argv)
-{
-	static const struct argp_option options[] = {
-		{"json", 'j', NULL, 0, "print JSON", 0},
-		{0},
-	};
-	const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
-	bool json = false;
+#define JSON_OPTION                                   \
+	{                                             \
+		"json", 'j', NULL, 0, "print JSON", 0 \
+	}
 
-	argp_parse(&argp, argc, argv, 0, NULL, &json);
-	return json;
+static struct list_options parse_options(const struct argp_option options[], const char *doc,
+					 int argc, char **argv)
+{
+	const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
+	struct list_options o = {0};
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	return o;
 }
 
 static int print_json(json_t *json)
@@ -51,14 +65,41 @@ static int print_table(struct table *t)
 	return EXIT_SUCCESS;
 }
 
+/* Those that are in the cache. */
+static int refresh(void)
+{
+	int ret = 0;
+
+	for (const struct kernel_series *s = kernel_series; ret == 0 && s->name; s++) {
+		char *version = kernel_cached_version(s);
+
+		if (version[0])
+			ret = kernel_refresh(s);
+		free(version);
+	}
+	return ret;
+}
+
 int cmd_kernels(int argc, char **argv)
 {
+	static const struct argp_option options[] = {
+		JSON_OPTION,
+		{"refresh", OPT_REFRESH, NULL, 0,
+		 "look for newer ones of those in the cache, and fetch them", 0},
+		{0},
+	};
 	static const char *const heads[] = {"kernel", "in the cache", "what it is", NULL};
-	bool json = wants_json("The kernels a guest can run.\v"
-			       "Example:\n  barrage-lab kernels --json",
-			       argc, argv);
-	struct table *t = table_new(heads);
-	json_t *list = json_array();
+	struct list_options o = parse_options(options,
+					      "The kernels a guest can run.\v"
+					      "Example:\n  barrage-lab kernels --refresh",
+					      argc, argv);
+	struct table *t;
+	json_t *list;
+
+	if (o.refresh && refresh() < 0)
+		return EXIT_FAILURE;
+	t = table_new(heads);
+	list = json_array();
 
 	for (const struct kernel_series *s = kernel_series; s->name; s++) {
 		char *version = kernel_cached_version(s);
@@ -71,7 +112,7 @@ int cmd_kernels(int argc, char **argv)
 						      "meaning", s->meaning));
 		free(version);
 	}
-	if (!json) {
+	if (!o.json) {
 		json_decref(list);
 		return print_table(t);
 	}
@@ -81,10 +122,12 @@ int cmd_kernels(int argc, char **argv)
 
 int cmd_handlers(int argc, char **argv)
 {
+	static const struct argp_option options[] = {JSON_OPTION, {0}};
 	static const char *const heads[] = {"handler", "kernel", "commit", "what it does", NULL};
-	bool json = wants_json("The fault handlers of vfio-pci.\v"
-			       "Example:\n  barrage-lab handlers --json",
-			       argc, argv);
+	struct list_options o = parse_options(options,
+					      "The fault handlers of vfio-pci.\v"
+					      "Example:\n  barrage-lab handlers --json",
+					      argc, argv);
 	struct table *t = table_new(heads);
 	json_t *list = json_array();
 
@@ -97,7 +140,7 @@ int cmd_handlers(int argc, char **argv)
 						      "kernel", h->kernel, "commit", h->commit,
 						      "meaning", h->meaning));
 	}
-	if (!json) {
+	if (!o.json) {
 		json_decref(list);
 		return print_table(t);
 	}
