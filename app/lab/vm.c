@@ -583,13 +583,19 @@ static void step(struct vm *vm)
 		read_stdin(vm);
 }
 
-/* The words for a step that failed, or was not reached by a program that would have passed. */
+/* The words for a step that failed or waited for the guest, or that a program which would have
+ * passed has not reached. */
 static const char *step_trouble(const struct vm *vm, char *text, size_t size)
 {
 	const struct step *left = stepper_left(&vm->stepper);
 
 	if (vm->stepper.error[0])
 		return vm->stepper.error;
+	if (left && vm->stopped && vm->stepper.command) {
+		snprintf(text, size, "%s, line %u of %s, was not done when the guest was stopped",
+			 left->name, left->line, vm->config->steps->path);
+		return text;
+	}
 	if (!left || !vm->whole || vm->outcome->end != VM_EXIT || vm->outcome->status)
 		return NULL;
 	snprintf(text, size, "the program ended before %s, line %u of %s", left->name, left->line,
