@@ -105,19 +105,16 @@ const char *server_start(const char *pg_ctl, const char *folder)
 	return url;
 }
 
-void server_database(const char *first, int number, char *name, size_t size)
+void server_empty(void)
 {
-	PGconn *connection = PQconnectdb(first);
-	char sql[64];
-	PGresult *result;
+	PGconn *connection = PQconnectdb(url);
+	PGresult *result = PQexec(connection, "SET client_min_messages = warning;"
+					      "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
 
-	snprintf(sql, sizeof(sql), "CREATE DATABASE test%d", number);
-	result = PQexec(connection, sql);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		errx(1, "%s: %s", sql, PQerrorMessage(connection));
+		errx(1, "%s", PQerrorMessage(connection));
 	PQclear(result);
 	PQfinish(connection);
-	snprintf(name, size, "postgresql:///test%d%s", number, strchr(first, '?'));
 }
 
 void server_stop(void)

@@ -7,17 +7,15 @@
  * as root; under root it is run as the user nobody.
  */
 
-#include <stddef.h>
-
 /**
  * @param pg_ctl  path of that program; initdb is beside it.
  * @param folder  where its files may be.
- * @return the URL of its first database. A server that does not start ends the program.
+ * @return the URL of its database. A server that does not start ends the program.
  */
 const char *server_start(const char *pg_ctl, const char *folder);
 
-/** Make a database, and give its URL. */
-void server_database(const char *url, int number, char *name, size_t size);
+/** Forget all that is in its database. */
+void server_empty(void);
 
 /** Stop it, in any case before the program ends. */
 void server_stop(void);

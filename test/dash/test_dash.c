@@ -25,11 +25,12 @@ static int new_store(void **state)
 {
 	static int number;
 
-	number++;
-	if (server)
-		server_database(server, number, store, sizeof(store));
-	else
-		snprintf(store, sizeof(store), "%s/%d.db", folder, number);
+	if (server) {
+		server_empty();
+		snprintf(store, sizeof(store), "%s", server);
+	} else {
+		snprintf(store, sizeof(store), "%s/%d.db", folder, ++number);
+	}
 	return 0;
 }
 
