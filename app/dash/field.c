@@ -2,6 +2,7 @@
 /* Typed access to JSON that somebody else wrote. */
 
 #include <err.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,8 @@ double field_number(const struct field *at, const char *name)
 
 	if (!json_is_number(value))
 		expected(at, name, "a number");
+	else if (fabs(json_number_value(value)) > FIELD_LARGEST)
+		field_complain(at, name, "%g is out of range", json_number_value(value));
 	return json_number_value(value);
 }
 

@@ -26,6 +26,9 @@ struct field field_top(const char *file, const json_t *document, bool *bad);
 void field_complain(const struct field *at, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Larger numbers are refused, so that sums and conversions of them stay numbers. */
+#define FIELD_LARGEST 1e200
+
 /** A member that has to be there; "" or 0 after a complaint. */
 const char *field_text(const struct field *at, const char *name);
 int64_t field_integer(const struct field *at, const char *name);

@@ -178,7 +178,7 @@ static void add_entry(const struct reading *r, const struct field *entry)
 		if (!json_is_number(value) || is_bookkeeping(key))
 			continue;
 		classify(key, &unit, &better);
-		add(r, family, parameters, key, json_number_value(value), unit, better);
+		add(r, family, parameters, key, field_number(entry, key), unit, better);
 	}
 	free(family);
 	json_decref(parameters);

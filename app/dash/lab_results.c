@@ -2,6 +2,7 @@
 /* What barrage-lab writes: compare, matrix and cost. */
 
 #include <err.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,8 +65,9 @@ static void add_latencies(const struct row *row, const char *member, const char 
 	if (!ns)
 		err(1, NULL);
 	json_array_foreach (list, i, element) {
-		if (!json_is_number(element))
-			field_complain(&summary, "all", "element %zu is no number", i);
+		if (!json_is_number(element) || fabs(json_number_value(element)) > FIELD_LARGEST)
+			field_complain(&summary, "all", "element %zu is no number, or too large",
+				       i);
 		ns[i] = json_number_value(element);
 	}
 	if (i)

@@ -280,6 +280,8 @@ static const struct mistake {
 	{compare, "\"kernel\": \"6.1\"", "\"kernel\": null", "arms[0].kernel: text is expected"},
 	{compare, "7.5", "NaN", "line 1, column"},
 	{compare, "7.5", "1e999", "line 1, column"},
+	{compare, "7.5", "1e300", "arms[0].faults_per_s: 1e+300 is out of range"},
+	{compare, "[3, 1, 2]", "[3, 1e300]", "arms[0].first_fault_ns.all: element 1 is no number"},
 	{compare, "7.5", "true", "arms[0].faults_per_s: a number is expected, not true or false"},
 	{compare, "barrage-compare/1", "barrage-compare/9", "\"barrage-compare/9\" is not known"},
 	{compare, "\"hangs\": 0", "\"hangs\": 0, \"hangs\": 1", "duplicate object key"},
