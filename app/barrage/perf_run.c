@@ -385,11 +385,15 @@ static int make_slots(struct perf_flow *f, char *why, size_t size)
 	return 0;
 }
 
-/* A queue of n entries holds n - 1 commands (3.3.1.2.1: full when one entry is left). */
+/*
+ * A queue of n entries holds n - 1 commands (3.3.1.2.1: full when one entry is left). With --verify
+ * each is handed over at once: it would else wait while the data of the next ones is made.
+ */
 static int make_flow(struct perf_device *d, unsigned int index, const struct perf_options *o,
 		     char *why, size_t size)
 {
-	struct brg_nvme_qpair_opts opts = {.depth = (uint16_t)(o->queue_depth + 1), .manual = true};
+	struct brg_nvme_qpair_opts opts = {.depth = (uint16_t)(o->queue_depth + 1),
+					   .manual = !o->verify};
 	struct perf_flow *f = calloc(1, sizeof(*f));
 	int rc;
 
