@@ -142,6 +142,7 @@ int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
 		take_down(ctrl);
 		return brg_fail(-err, "%s", why); /* not why taking it down failed as well */
 	}
+	brg_telemetry_add(ctrl);
 	*out = ctrl;
 	return 0;
 
@@ -158,6 +159,7 @@ void brg_nvme_close(struct brg_nvme_ctrl *ctrl)
 
 	if (!ctrl)
 		return;
+	brg_telemetry_remove(ctrl);
 	for (qid = 1; qid <= ctrl->granted; qid++)
 		brg_nvme_qpair_free(ctrl->qpairs[qid]);
 	if (brg_ctrl_shutdown(ctrl))

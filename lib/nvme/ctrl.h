@@ -24,8 +24,10 @@ struct brg_events {
 };
 
 struct brg_nvme_ctrl {
-	pthread_mutex_t lock;  /* whoever sends admin commands has it */
-	atomic_bool resetting; /* pollers are to step aside */
+	pthread_mutex_t lock;	    /* whoever sends admin commands has it */
+	atomic_bool resetting;	    /* pollers are to step aside */
+	struct brg_nvme_ctrl *next; /* of those that telemetry tells of */
+
 	uint32_t io_timeout_ms;
 	brg_nvme_timeout_cb on_timeout;
 	void *timeout_arg;
@@ -120,6 +122,10 @@ void brg_qpair_clear(struct brg_nvme_qpair *qp);
 
 /** By the poller of a queue pair, instead of what it found. Returns as brg_nvme_poll(). */
 int brg_reset_by_poller(struct brg_nvme_qpair *qp);
+
+/** Tell of an open controller, until it is removed. Any thread. */
+void brg_telemetry_add(struct brg_nvme_ctrl *ctrl);
+void brg_telemetry_remove(struct brg_nvme_ctrl *ctrl);
 
 /** After a reset: listen to events as before. The caller does not have the lock. */
 int brg_events_again(struct brg_nvme_ctrl *ctrl);

@@ -10,11 +10,15 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <pthread.h>
+#include <rte_eal.h>
 #include <rte_malloc.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "bar.h"
@@ -548,6 +552,70 @@ static void cannot_be_reset(void **state)
 	fake_free(f);
 }
 
+/* Ask as dpdk-telemetry.py does; the answer without its outermost braces. */
+static const char *ask(int fd, const char *command)
+{
+	static char answer[16384];
+	ssize_t got;
+
+	assert_int_equal(send(fd, command, strlen(command), 0), (ssize_t)strlen(command));
+	got = recv(fd, answer, sizeof(answer) - 1, 0);
+	assert_true(got > 0);
+	answer[got] = '\0';
+	return answer;
+}
+
+static int telemetry_socket(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/dpdk_telemetry.v2",
+		 rte_eal_get_runtime_dir());
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ask(fd, "/"); /* after its greeting */
+	return fd;
+}
+
+static void assert_says(const char *answer, const char *words)
+{
+	if (!strstr(answer, words))
+		fail_msg("%s does not say %s", answer, words);
+}
+
+static void telemetry(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0};
+	int fd;
+
+	memset(f->ctrl.id.mn, ' ', sizeof(f->ctrl.id.mn));
+	memcpy(f->ctrl.id.mn, "A \"name\"\n", 9);
+	brg_telemetry_add(&f->ctrl);
+	fd = telemetry_socket();
+	recv(fd, (char[16384]){0}, 16384, 0); /* what "/" was answered */
+	submit(qp, &c, 5);
+	assert_int_equal(drain(qp), 0);
+	f->mood = HOLD;
+	submit(qp, &c, 2);
+	assert_says(ask(fd, "/barrage/list"), "[\"0000:00:1f.7\"]");
+	assert_says(ask(fd, "/barrage/info,0000:00:1f.7"), "\"model\":\"A ?name??\"");
+	assert_says(ask(fd, "/barrage/info,0000:00:1f.7"), "\"queue_pairs\":[1]");
+	assert_says(ask(fd, "/barrage/qpair,0000:00:1f.7,1"), "\"submitted\":7,\"completed\":5,");
+	assert_int_equal(brg_nvme_reset(&f->ctrl), 0);
+	assert_int_equal(drain(qp), 0);
+	assert_says(ask(fd, "/barrage/qpair,0000:00:1f.7,1"), "\"cancelled\":2,");
+	assert_says(ask(fd, "/barrage/qpair,0000:00:1f.7,2"), "null");
+	assert_says(ask(fd, "/barrage/qpair,0000:00:1f.7"), "null");
+	assert_says(ask(fd, "/barrage/info,0000:00:1f.6"), "null");
+	brg_telemetry_remove(&f->ctrl);
+	assert_says(ask(fd, "/barrage/list"), "[]");
+	close(fd);
+	fake_free(f);
+}
+
 /* Another thread polls. */
 struct poller {
 	struct brg_nvme_qpair *qp;
@@ -614,26 +682,45 @@ static void under_a_poller(void **state)
 	fake_free(f);
 }
 
+/* With telemetry, which brg_env_init() leaves out. */
 static int start_eal(void **state)
 {
-	const struct brg_env_opts opts = {.lcores = "0", .hugepages = BRG_ENV_HUGEPAGES_OFF};
+	static char prefix[64];
+	char *argv[] = {"test_reset",  "-l",
+			"0",	       "--no-huge",
+			"-m",	       "64",
+			"--no-pci",    "--iova-mode=va",
+			"--no-shconf", "--log-level=error",
+			prefix,	       NULL};
 
-	return brg_env_init(&opts);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=test_reset_%d", (int)getpid());
+	return rte_eal_init(11, argv) < 0 ? -1 : 0;
 }
 
 static int stop_eal(void **state)
 {
-	brg_env_cleanup();
+	char path[256], telemetry_file[300];
+
+	snprintf(path, sizeof(path), "%s", rte_eal_get_runtime_dir());
+	snprintf(telemetry_file, sizeof(telemetry_file), "%s/dpdk_telemetry.v2", path);
+	rte_eal_cleanup();
+	unlink(telemetry_file);
+	rmdir(path);
 	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reset_again_and_again), cmocka_unit_test(lies_about_commands),
-		cmocka_unit_test(fatal_status),		 cmocka_unit_test(gone_and_back),
-		cmocka_unit_test(late_and_aborted),	 cmocka_unit_test(late_in_a_busy_queue),
-		cmocka_unit_test(cannot_be_reset),	 cmocka_unit_test(under_a_poller),
+		cmocka_unit_test(reset_again_and_again),
+		cmocka_unit_test(lies_about_commands),
+		cmocka_unit_test(fatal_status),
+		cmocka_unit_test(gone_and_back),
+		cmocka_unit_test(late_and_aborted),
+		cmocka_unit_test(late_in_a_busy_queue),
+		cmocka_unit_test(cannot_be_reset),
+		cmocka_unit_test(under_a_poller),
+		cmocka_unit_test(telemetry),
 	};
 
 	return cmocka_run_group_tests(tests, start_eal, stop_eal);
