@@ -84,6 +84,8 @@ struct brg_nvme_opts {
 	uint32_t io_timeout_ms;	   /* for one I/O command, see brg_nvme_timeout_cb; 0: 30,000 */
 	brg_nvme_timeout_cb on_timeout; /* NULL: abort a late command, then reset */
 	void *timeout_arg;
+	bool interrupts;	  /* connect an MSI-X vector per queue pair, for those that
+				     want it; until the controller is closed */
 	bool no_shadow_doorbells; /* ring every doorbell, also where the controller offers shadow
 				     doorbells (Doorbell Buffer Config, 5.8) */
 };
@@ -196,7 +198,9 @@ struct brg_nvme_qpair_opts {
 			   at least 2, at most CAP.MQES; 0: 256, or CAP.MQES if that is less */
 	const struct brg_bar *bar; /* mapping whose doorbells it rings, which must outlive it; NULL:
 				      a brg_bar_share() of the controller's, safe on any kernel */
-	bool manual; /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
+	bool interrupts; /* completions raise a vector: see brg_nvme_wait(); the controller must
+			    have been opened with interrupts, too */
+	bool manual;	 /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
 };
 
 /**
@@ -317,6 +321,31 @@ int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_
  *         pair's poller.
  */
 static inline int brg_nvme_poll(struct brg_nvme_qpair *qp, unsigned int max);
+
+/**
+ * An eventfd, for epoll and its like, that is readable when something may have completed since
+ * brg_nvme_arm(), or the controller was reset. Owned by the controller: read it only by
+ * brg_nvme_arm(). -ENOTSUP: the queue pair was created without interrupts. Any thread.
+ */
+BRG_API
+int brg_nvme_qpair_fd(const struct brg_nvme_qpair *qp);
+
+/**
+ * Before sleeping on brg_nvme_qpair_fd(): forget the interrupts so far. After it and until the next
+ * poll, the queue pair takes no commands (-EAGAIN). A sleeper is told of resets, but not of
+ * time-outs or of a device that is gone: it polls every now and then.
+ * @return 0: sleep. 1: something has completed already, poll instead. -ENOTSUP as above.
+ */
+BRG_API
+int brg_nvme_arm(struct brg_nvme_qpair *qp);
+
+/**
+ * brg_nvme_arm(), and sleep.
+ * @param timeout_ms  -1: for as long as it takes.
+ * @return 1: poll now. 0: nothing has happened; a poll then looks after the controller. -ENOTSUP.
+ */
+BRG_API
+int brg_nvme_wait(struct brg_nvme_qpair *qp, int timeout_ms);
 
 /** What has become of a queue pair's commands since it was created. */
 struct brg_nvme_stats {

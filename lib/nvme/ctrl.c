@@ -79,9 +79,12 @@ static int bring_up(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_opts *opts
 	if (!ctrl->qpairs)
 		return brg_fail(ENOMEM, "out of memory");
 	ctrl->granted = err;
+	err = opts->interrupts ? brg_ctrl_connect_vectors(ctrl) : 0;
+	if (err)
+		return err;
 	if (!opts->no_shadow_doorbells)
 		err = brg_ctrl_alloc_shadows(ctrl);
-	return err < 0 ? err : brg_ctrl_set_shadows(ctrl);
+	return err ? err : brg_ctrl_set_shadows(ctrl);
 }
 
 /* Leave the controller disabled, and all of its memory released. */
@@ -95,6 +98,7 @@ static void take_down(struct brg_nvme_ctrl *ctrl)
 	brg_device_set_bus_master(ctrl->dev, false);
 	for (qid = 1; qid <= ctrl->granted; qid++)
 		brg_qpair_release(ctrl->qpairs[qid]);
+	brg_ctrl_disconnect_vectors(ctrl);
 	free(ctrl->qpairs);
 	brg_qpair_release(ctrl->admin);
 	rte_free(ctrl->shadows);

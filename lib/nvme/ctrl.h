@@ -50,6 +50,10 @@ struct brg_nvme_ctrl {
 
 	struct brg_events events; /* event.c */
 
+	/* interrupt.c */
+	unsigned int vectors; /* connected; 0: none */
+	int *vector_fds;
+
 	/* qpair.c: the I/O queue pairs by identifier, 1 to granted; element 0 is unused */
 	unsigned int granted;
 	struct brg_nvme_qpair **qpairs;
@@ -122,6 +126,13 @@ void brg_qpair_clear(struct brg_nvme_qpair *qp);
 
 /** By the poller of a queue pair, instead of what it found. Returns as brg_nvme_poll(). */
 int brg_reset_by_poller(struct brg_nvme_qpair *qp);
+
+/** Connect as many interrupt vectors as there are queues, or as the device has. */
+int brg_ctrl_connect_vectors(struct brg_nvme_ctrl *ctrl);
+void brg_ctrl_disconnect_vectors(struct brg_nvme_ctrl *ctrl);
+
+/** Wake a queue pair's poller if it sleeps. */
+void brg_interrupt_wake(const struct brg_nvme_qpair *qp);
 
 /** Tell of an open controller, until it is removed. Any thread. */
 void brg_telemetry_add(struct brg_nvme_ctrl *ctrl);

@@ -43,6 +43,16 @@ void brg_gate_park(struct brg_nvme_qpair *qp)
 	atomic_store(&qp->gate, BRG_GATE_PARKED);
 }
 
+int brg_gate_leave(struct brg_nvme_qpair *qp)
+{
+	if (qp->is_shut || brg_queue_is_ready(qp))
+		return 1;
+	qp->path.idle = 1; /* the poll after it finds something, or looks after the controller */
+	brg_gate_shut(qp);
+	atomic_store(&qp->gate, BRG_GATE_UNUSED);
+	return 0;
+}
+
 int brg_gate_fail(struct brg_nvme_qpair *qp, int error, uint16_t status)
 {
 	unsigned int count;

@@ -18,8 +18,9 @@
 #define DEFAULT_DEPTH 256u
 
 /* Create I/O Completion and Submission Queue, command dword 11 (5.4, 5.5): the ring is physically
- * (here: in IOVA) contiguous. No interrupts: they are polled. */
+ * (here: in IOVA) contiguous, a completion queue raises its vector. */
 #define QUEUE_CONTIGUOUS 1u
+#define QUEUE_INTERRUPTS 2u
 
 void *brg_ctrl_alloc(const struct brg_nvme_ctrl *ctrl, size_t bytes, unsigned int align)
 {
@@ -142,7 +143,8 @@ static int create_cq(const struct brg_nvme_qpair *qp)
 		.opcode = nvme_admin_create_cq,
 		.prp1 = (uintptr_t)qp->cq,
 		.cdw10 = (uint32_t)(qp->cq_end - qp->cq - 1) << 16 | qp->qid,
-		.cdw11 = QUEUE_CONTIGUOUS,
+		.cdw11 = (uint32_t)qp->vector << 16 | (qp->vector ? QUEUE_INTERRUPTS : 0) |
+			 QUEUE_CONTIGUOUS,
 	};
 
 	return brg_admin_run(qp->ctrl, &sqe, NULL);
@@ -221,6 +223,10 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 		return brg_fail(ENOSPC,
 				"%s: all %u queue pairs that the controller granted are in use",
 				ctrl->bdf, ctrl->granted);
+	if (opts && opts->interrupts && qid >= ctrl->vectors)
+		return brg_fail(ctrl->vectors ? ENOSPC : EINVAL,
+				"%s: %u interrupt vectors are connected: none for queue pair %u",
+				ctrl->bdf, ctrl->vectors, qid);
 	if (bar == ctrl->bar) {
 		err = brg_bar_share(bar, &share);
 		if (err)
@@ -236,6 +242,7 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 		return err;
 	}
 	qp->share = share;
+	qp->vector = opts && opts->interrupts ? qid : 0;
 	ctrl->qpairs[qid] = qp;
 	qp->aged = calloc(depth, sizeof(*qp->aged));
 	err = qp->aged ? brg_qpair_create_rings(qp) : brg_fail(ENOMEM, "out of memory");

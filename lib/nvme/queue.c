@@ -129,6 +129,11 @@ static inline bool is_ready(const struct brg_nvme_qpair *qp, const struct brg_nv
 	return !((*(const volatile uint16_t *)&cqe->status ^ qp->path.phase) & 1);
 }
 
+bool brg_queue_is_ready(const struct brg_nvme_qpair *qp)
+{
+	return is_ready(qp, qp->path.next);
+}
+
 /* The tracker of the command that a ready entry is about; NULL when there is none in flight. */
 static inline struct brg_nvme_tracker *tracker_of(struct brg_nvme_qpair *qp,
 						  const struct brg_nvme_cqe *cqe)

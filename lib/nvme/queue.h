@@ -68,6 +68,7 @@ struct brg_nvme_qpair {
 	struct brg_bar *share;	   /* of the controller's mapping; NULL: the user's own */
 	void *dma;
 	uint16_t qid;
+	uint16_t vector; /* of MSI-X; 0: none */
 } __rte_cache_aligned;
 
 /* Status fields that no controller gives: of commands that none will complete. */
@@ -126,6 +127,9 @@ unsigned int brg_queue_cancel(struct brg_nvme_qpair *qp, uint16_t status);
 /** Kill it for good: what is in flight is called back with "Command Aborted due to SQ Deletion". */
 void brg_queue_abort(struct brg_nvme_qpair *qp);
 
+/** Whether the next completion is there. */
+bool brg_queue_is_ready(const struct brg_nvme_qpair *qp);
+
 /** Submissions of the passes before, and of this one. */
 uint64_t brg_queue_submitted(const struct brg_nvme_qpair *qp);
 
@@ -139,6 +143,10 @@ void brg_gate_shut(struct brg_nvme_qpair *qp);
 
 /** A poll has come to the gate. Returns as brg_nvme_poll(). */
 int brg_gate_poll(struct brg_nvme_qpair *qp, unsigned int max);
+
+/** The poller will sleep: others may have the queue pair until it polls again. 1: there is
+ * something to poll for already, or a reset is going on. */
+int brg_gate_leave(struct brg_nvme_qpair *qp);
 
 /** The poller keeps out until the reset that is going on is over. */
 void brg_gate_park(struct brg_nvme_qpair *qp);

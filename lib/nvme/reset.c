@@ -77,6 +77,7 @@ static void give_back(struct brg_nvme_ctrl *ctrl, bool restarted, int error)
 			qp->stats.resets++;
 		}
 		atomic_store(&qp->gate, BRG_GATE_BACK);
+		brg_interrupt_wake(qp);
 	}
 }
 

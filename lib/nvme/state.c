@@ -118,8 +118,9 @@ int brg_ctrl_enable(struct brg_nvme_ctrl *ctrl)
 	int err;
 
 	/* Nobody handles the pin interrupt, and its line may be shared with a driver that would
-	 * be called for nothing. */
-	brg_bar_write32(ctrl->bar, NVME_REG_INTMS, UINT32_MAX);
+	 * be called for nothing. With MSI-X the register is not to be touched (3.1.3.3). */
+	if (!ctrl->vectors)
+		brg_bar_write32(ctrl->bar, NVME_REG_INTMS, UINT32_MAX);
 	brg_bar_write32(ctrl->bar, NVME_REG_AQA,
 			NVME_SET(last, AQA_ASQS) | NVME_SET(last, AQA_ACQS));
 	brg_bar_write64(ctrl->bar, NVME_REG_ASQ, (uintptr_t)ctrl->admin->path.sq);

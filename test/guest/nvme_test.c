@@ -8,6 +8,7 @@
 #include "disk.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <rte_common.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -500,6 +501,58 @@ static void lcores_on_one_mapping(void **state)
 	all_lcores(false);
 }
 
+/* Sleep after each command and between the commands of a batch; be woken by a reset as well. */
+static void interrupts(void **state)
+{
+	const struct brg_nvme_opts opts = {.io_queues = 2, .interrupts = true};
+	struct brg_nvme_qpair_opts with = {.depth = 32, .interrupts = true};
+	struct brg_nvme_qpair *qp, *polled = qpair_of(0), *other;
+	uint8_t *buf = memory(31 * PAGE);
+	struct io io = {0};
+	unsigned int i;
+
+	assert_fails(brg_nvme_wait(polled, 0), ENOTSUP, "without interrupts");
+	assert_fails(brg_nvme_qpair_create(ctrl, &with, &qp), EINVAL, "none for queue pair 2");
+	close_ctrl(NULL);
+	assert_works(brg_nvme_open(dev, &opts, &ctrl));
+	assert_works(brg_nvme_qpair_create(ctrl, &with, &qp));
+	assert_works(brg_nvme_qpair_create(ctrl, &with, &other));
+	assert_int_not_equal(brg_nvme_qpair_fd(qp), brg_nvme_qpair_fd(other));
+	assert_int_equal(brg_nvme_poll(qp, 0), 0);
+	assert_int_equal(brg_nvme_wait(qp, 0), 0);
+
+	for (i = 1; i <= 600; i++) { /* more than the rings have room for */
+		assert_int_equal(brg_nvme_poll(qp, 0), 0);
+		assert_works(brg_nvme_read(qp, &ns, buf, i, 1, io_done, &io));
+		while (io.calls < i) {
+			assert_int_equal(brg_nvme_wait(qp, 20000), 1);
+			assert_works(brg_nvme_poll(qp, 0));
+		}
+		assert_int_equal(io.status, 0);
+	}
+	for (i = 0; i < 31; i++)
+		assert_works(brg_nvme_read(qp, &ns, buf + i * PAGE, i, 1, io_done, &io));
+	while (io.calls < 631) {
+		assert_int_equal(brg_nvme_wait(qp, 20000), 1);
+		assert_works(brg_nvme_poll(qp, 0));
+	}
+
+	assert_int_equal(brg_nvme_arm(qp), 0);
+	assert_int_equal(brg_nvme_read(qp, &ns, buf, 0, 1, io_done, &io), -EAGAIN);
+	assert_works(brg_nvme_reset(ctrl));
+	assert_int_equal(poll(&(struct pollfd){brg_nvme_qpair_fd(qp), POLLIN, 0}, 1, 0), 1);
+	assert_int_equal(brg_nvme_poll(qp, 0), 0);
+	assert_works(brg_nvme_read(qp, &ns, buf, 0, 1, io_done, &io));
+	while (io.calls < 632) {
+		assert_int_equal(brg_nvme_wait(qp, 20000), 1);
+		assert_works(brg_nvme_poll(qp, 0));
+	}
+	assert_int_equal(io.status, 0);
+	rte_free(buf);
+	brg_nvme_qpair_free(qp);
+	brg_nvme_qpair_free(other);
+}
+
 #define ON_A_CONTROLLER(test) cmocka_unit_test_setup_teardown(test, open_ctrl, close_ctrl)
 
 int main(void)
@@ -522,6 +575,7 @@ int main(void)
 		ON_A_CONTROLLER(reset_behind_our_back),
 		ON_A_CONTROLLER(without_memory_decode),
 		ON_A_CONTROLLER(wrong_mapping_is_refused),
+		ON_A_CONTROLLER(interrupts),
 		ON_A_CONTROLLER(lcores_with_their_own_mappings),
 		ON_A_CONTROLLER(lcores_on_one_mapping),
 	};
