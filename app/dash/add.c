@@ -9,13 +9,14 @@
 #include "commands.h"
 #include "ingest.h"
 #include "options.h"
+#include "progress.h"
 #include "store_write.h"
 
 struct add {
 	const char *db;
 	struct ingest_options ingest;
 	char **files;
-	int nfiles;
+	int nfiles, done;
 	bool json;
 	json_t *told; /* an object for each file */
 };
@@ -83,8 +84,11 @@ static int add_file(struct add *a, struct store *store, const char *path)
 	struct batch batch = {0};
 	int ret = ingest_file(path, &a->ingest, &batch);
 
-	if (ret == 0)
+	if (ret == 0) {
+		progress("%d of %d: %s", a->done + 1, a->nfiles, path);
 		ret = store_add(store, &batch);
+		progress_clear();
+	}
 	if (ret >= 0)
 		tell(a, path, &batch, ret);
 	batch_free(&batch);
@@ -105,8 +109,8 @@ int cmd_add(int argc, char **argv)
 		json_decref(a.told);
 		return EXIT_FAILURE;
 	}
-	for (int i = 0; i < a.nfiles; i++)
-		failed += add_file(&a, store, a.files[i]) < 0;
+	for (; a.done < a.nfiles; a.done++)
+		failed += add_file(&a, store, a.files[a.done]) < 0;
 	store_close(store);
 	if (a.json)
 		print_json(a.told);
