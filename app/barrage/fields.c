@@ -20,6 +20,12 @@ uint64_t field_number(const void *bytes, unsigned int n)
 	return value;
 }
 
+json_t *field_json(uint64_t value)
+{
+	return value <= INT64_MAX ? json_integer((json_int_t)value)
+				  : json_sprintf("%" PRIu64, value);
+}
+
 static unsigned __int128 big(const void *bytes)
 {
 	const uint8_t *b = bytes;
@@ -133,7 +139,7 @@ static json_t *value_json(const struct field *f, const void *at)
 	default:
 		if (f->bytes == 16)
 			return json_string(field_big(text, at));
-		return json_integer((json_int_t)field_number(at, f->bytes));
+		return field_json(field_number(at, f->bytes));
 	}
 }
 

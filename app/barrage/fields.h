@@ -47,6 +47,9 @@ void fields_print(FILE *out, const struct field *fields, const void *page);
 /** A little-endian number of up to 8 bytes. */
 uint64_t field_number(const void *bytes, unsigned int n);
 
+/** A number; beyond what a JSON integer is here, 2^63 - 1, a string of its digits. */
+json_t *field_json(uint64_t value);
+
 /** 16 bytes as decimal digits; @return @p text. */
 const char *field_big(char text[40], const void *bytes);
 

@@ -15,24 +15,33 @@ static size_t error_entries(const struct page_of *p)
 	return p->len / sizeof(struct nvme_error_log_page);
 }
 
+#define ERROR(member) FIELD(nvme_error_log_page, member, FIELD_NUMBER)
+
+/* Status and phase share a field: those two are added by hand. */
+static const struct field error_entry[] = {
+	ERROR(error_count),
+	ERROR(sqid),
+	ERROR(cmdid),
+	ERROR(parm_error_location),
+	ERROR(lba),
+	ERROR(nsid),
+	ERROR(vs),
+	ERROR(trtype),
+	ERROR(cs),
+	ERROR(trtype_spec_info),
+	{0},
+};
+
 json_t *error_log_json(const struct page_of *p)
 {
 	const struct nvme_error_log_page *e = p->page;
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < error_entries(p); i++, e++) {
-		json_t *json = json_pack("{s:I, s:i, s:i, s:i, s:i, s:i}", "error_count",
-					 (json_int_t)e->error_count, "sqid", e->sqid, "cmdid",
-					 e->cmdid, "status_field", e->status_field >> 1,
-					 "phase_tag", e->status_field & 1, "parm_error_location",
-					 e->parm_error_location);
-		json_t *rest =
-			json_pack("{s:I, s:I, s:i, s:i, s:I, s:i}", "lba", (json_int_t)e->lba,
-				  "nsid", (json_int_t)e->nsid, "vs", e->vs, "trtype", e->trtype,
-				  "cs", (json_int_t)e->cs, "trtype_spec_info", e->trtype_spec_info);
+		json_t *json = json_pack("{s:i, s:i}", "status_field", e->status_field >> 1,
+					 "phase_tag", e->status_field & 1);
 
-		json_object_update(json, rest);
-		json_decref(rest);
+		fields_to_json(json, error_entry, e);
 		json_array_append_new(array, json);
 	}
 	return json_pack("{s:o}", "errors", array);
@@ -336,11 +345,11 @@ static json_t *self_test_json(const struct nvme_st_result *r)
 	json_object_set_new(json, "Self test code", json_integer(r->dsts >> NVME_ST_CODE_SHIFT));
 	json_object_set_new(json, "Segment number", json_integer(r->seg));
 	json_object_set_new(json, "Valid Diagnostic Information", json_integer(r->vdi));
-	json_object_set_new(json, "Power on hours", json_integer((json_int_t)r->poh));
+	json_object_set_new(json, "Power on hours", field_json(r->poh));
 	if (r->vdi & NVME_ST_VALID_DIAG_INFO_NSID)
 		json_object_set_new(json, "Namespace Identifier", json_integer(r->nsid));
 	if (r->vdi & NVME_ST_VALID_DIAG_INFO_FLBA)
-		json_object_set_new(json, "Failing LBA", json_integer((json_int_t)r->flba));
+		json_object_set_new(json, "Failing LBA", field_json(r->flba));
 	if (r->vdi & NVME_ST_VALID_DIAG_INFO_SCT)
 		json_object_set_new(json, "Status Code Type", json_integer(r->sct));
 	if (r->vdi & NVME_ST_VALID_DIAG_INFO_SC)

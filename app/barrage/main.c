@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
 	{"log", "log pages: SMART, errors, firmware slots, effects, telemetry", cmd_log},
 	{"feature", "get, set or list features", cmd_feature},
 	{"ns", "list, create, delete, attach or detach namespaces", cmd_ns},
+	{"zns", "report the zones of a namespace, and manage them", cmd_zns},
 	{"format", "format a namespace; its data is lost", cmd_format},
 	{"sanitize", "erase a whole device for good", cmd_sanitize},
 	{"self-test", "let a device test itself", cmd_self_test},

@@ -76,7 +76,7 @@ uint64_t parse_choice(const char *what, const char *text, const struct choice *c
 	for (const struct choice *c = choices; c->name; c++)
 		if (!strcmp(c->name, text))
 			return c->value;
-	if (read_number(text, &value, &end) && !*end && value <= most)
+	if (most && read_number(text, &value, &end) && !*end && value <= most)
 		return value;
 	fprintf(stderr, "%s: %s %s: it takes", program_invocation_short_name, what, text);
 	for (const struct choice *c = choices; c->name; c++)

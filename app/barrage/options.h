@@ -56,7 +56,10 @@ void parse_line(const struct command_line *line, int argc, char **argv, const ch
 /** A number in a range, or the end of the program; @p what is named in the sentence. */
 uint64_t parse_number(const char *what, const char *text, uint64_t least, uint64_t most);
 
-/** The value of a name in a list, or of a number up to @p most; ends the program if it is none. */
+/**
+ * The value of a name in a list, or of a number up to @p most, none if that is 0; ends the program
+ * if it is neither.
+ */
 uint64_t parse_choice(const char *what, const char *text, const struct choice *choices,
 		      uint64_t most);
 

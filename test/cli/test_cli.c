@@ -23,6 +23,7 @@ static const struct {
 	{"log", "smart", "which log page? error, smart, fw"},
 	{"feature", "list", "what to do? get, set or list"},
 	{"ns", "list", "what to do? list, create, delete, attach or detach"},
+	{"zns", "report", "what to do? report, open, close, finish, reset or offline"},
 };
 
 static void mistake(int status, const char *words)
@@ -161,6 +162,10 @@ static void bad_values_of_what_destroys(void **state)
 	mistake(run(barrage, "ns", "attach", "-n", "1", "-c", "0,x", NOT_THERE, NULL),
 		"--controllers x");
 	mistake(run(barrage, "ns", "frobnicate", NOT_THERE, NULL), "list, create, delete");
+	mistake(run(barrage, "zns", "finish", NOT_THERE, NULL), "--start-lba");
+	mistake(run(barrage, "zns", "frobnicate", NOT_THERE, NULL), "open, close, finish, reset");
+	mistake(run(barrage, "zns", "0", "-a", NOT_THERE, NULL), "open, close, finish, reset");
+	mistake(run(barrage, "zns", "report", "-S", "odd", NOT_THERE, NULL), "empty");
 	mistake(run(barrage, "sanitize", NOT_THERE, NULL), "--sanact: block-erase, overwrite");
 	mistake(run(barrage, "sanitize", "-a", "burn", NOT_THERE, NULL), "crypto-erase");
 	mistake(run(barrage, "self-test", "-s", "long", NOT_THERE, NULL),

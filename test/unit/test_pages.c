@@ -120,6 +120,7 @@ static void error_log(void **state)
 		.parm_error_location = 0xffff,
 		.lba = 4711,
 		.nsid = 1,
+		.cs = UINT64_MAX,
 	};
 	json = json_of(error_log_json, log, sizeof(log));
 	array = json_object_get(json, "errors");
@@ -129,6 +130,7 @@ static void error_log(void **state)
 	assert_int_equal(number(json_array_get(array, 0), "phase_tag"), 1);
 	assert_int_equal(number(json_array_get(array, 0), "lba"), 4711);
 	assert_int_equal(number(json_array_get(array, 0), "trtype_spec_info"), 0);
+	assert_string_equal(text(json_array_get(array, 0), "cs"), "18446744073709551615");
 	json_decref(json);
 	print(error_log_print, log, sizeof(log));
 	assert_says(printed, "4711");
