@@ -2,9 +2,11 @@
 /* A PostgreSQL server for one test program. */
 
 #include <err.h>
+#include <glob.h>
 #include <grp.h>
 #include <libpq-fe.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +82,19 @@ static void in_home(char *const argv[])
 		err(1, "%s", here);
 }
 
-const char *server_start(const char *pg_ctl, const char *folder)
+/* Debian keeps the programs of a server out of PATH, those of each version in a folder. */
+static bool find_server(void)
+{
+	glob_t found;
+	bool any = glob("/usr/lib/postgresql/*/bin/pg_ctl", 0, NULL, &found) == 0;
+
+	if (any)
+		snprintf(ctl, sizeof(ctl), "%s", found.gl_pathv[found.gl_pathc - 1]);
+	globfree(&found);
+	return any;
+}
+
+const char *server_start(const char *folder)
 {
 	char initdb[512];
 	char *const make[] = {initdb,
@@ -96,7 +110,8 @@ const char *server_start(const char *pg_ctl, const char *folder)
 	char *const start[] = {ctl,	     "-D", data,  "-o", options, "-l",
 			       "server.log", "-t", "120", "-w", "start", NULL};
 
-	snprintf(ctl, sizeof(ctl), "%s", pg_ctl);
+	if (!find_server())
+		return NULL;
 	snprintf(initdb, sizeof(initdb), "%.*sinitdb", (int)(strrchr(ctl, '/') + 1 - ctl), ctl);
 	make_home(folder);
 	in_home(make);

@@ -8,11 +8,11 @@
  */
 
 /**
- * @param pg_ctl  path of that program; initdb is beside it.
  * @param folder  where its files may be.
- * @return the URL of its database. A server that does not start ends the program.
+ * @return the URL of its database; NULL when no server is installed. One that does not start ends
+ *         the program.
  */
-const char *server_start(const char *pg_ctl, const char *folder);
+const char *server_start(const char *folder);
 
 /** Forget all that is in its database. */
 void server_empty(void);

@@ -881,8 +881,8 @@ int main(int argc, char **argv)
 	char command[512];
 	int failed;
 
-	if (argc != 2 && argc != 3) {
-		fprintf(stderr, "usage: test_dash PATH-OF-BARRAGE-DASH [PATH-OF-PG_CTL]\n");
+	if (argc != 2 && (argc != 3 || strcmp(argv[2], "--postgresql") != 0)) {
+		fprintf(stderr, "usage: test_dash PATH-OF-BARRAGE-DASH [--postgresql]\n");
 		return 2;
 	}
 	dash = realpath(argv[1], NULL);
@@ -890,8 +890,11 @@ int main(int argc, char **argv)
 		perror("test_dash");
 		return 1;
 	}
-	if (argc == 3)
-		server = server_start(argv[2], folder);
+	if (argc == 3 && !(server = server_start(folder))) {
+		fprintf(stderr, "skipped: no PostgreSQL server is installed\n");
+		rmdir(folder);
+		return 77;
+	}
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	if (server)
 		server_stop();
