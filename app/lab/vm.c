@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * QEMU as a child process. Everything goes through file descriptors it inherits: the initramfs and
- * an empty disk are memory files, the serial console and the virtio-serial ports are socket pairs.
- * It dies with the lab.
+ * QEMU as a child process, which dies with the lab: what comes from it and goes to it, and how it
+ * ended.
  */
 
 #include <err.h>
@@ -10,12 +9,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,25 +19,8 @@
 #include <unistd.h>
 
 #include "guest/job.h"
-#include "text.h"
+#include "qemu.h"
 #include "vm.h"
-
-enum channel {
-	CONSOLE,
-	CONTROL,
-	RECORDS,
-	STDOUT,
-	STDERR,
-	STDIN,
-	QEMU_STDERR,
-	QMP,
-	CHANNELS
-};
-
-static const char *const port_names[CHANNELS] = {
-	[CONTROL] = PORT_CONTROL, [RECORDS] = PORT_RECORDS, [STDOUT] = PORT_STDOUT,
-	[STDERR] = PORT_STDERR,	  [STDIN] = PORT_STDIN,
-};
 
 /* Lines that come in pieces. */
 struct line {
@@ -54,11 +33,8 @@ struct vm {
 	const struct vm_streams *streams;
 	struct vm_outcome *outcome;
 	pid_t pid;
-	int disk; /* memory file, -1 when the disk is a file of the user's */
-	int more_disks[VM_FIRST_SLOT + VM_SLOTS]; /* by slot; -1: the device has none */
-	int namespace_disks[VM_NAMESPACES];
-	int ours[CHANNELS];   /* our ends; -1: closed */
-	int theirs[CHANNELS]; /* QEMU's ends */
+	struct qemu_files files;
+	int ours[CHANNELS]; /* our ends; -1: closed */
 	struct line control, record;
 	struct ending endings[CHANNELS]; /* of those that the program has */
 	bool said;			 /* init told how the program ended */
@@ -79,203 +55,6 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* QEMU's command line. */
-struct args {
-	char *argv[160];
-	int argc;
-};
-
-static void add(struct args *args, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct args *args, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&args->argv[args->argc++], fmt, ap) < 0)
-		err(1, NULL);
-	va_end(ap);
-}
-
-static void add_option(struct args *args, const char *option, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void add_option(struct args *args, const char *option, const char *fmt, ...)
-{
-	va_list ap;
-
-	args->argv[args->argc++] = format("%s", option);
-	va_start(ap, fmt);
-	if (vasprintf(&args->argv[args->argc++], fmt, ap) < 0)
-		err(1, NULL);
-	va_end(ap);
-}
-
-/*
- * Counting mode: one guest instruction is one nanosecond of guest time, and one tick of its TSC.
- * erms and fsrm are off because TCG counts each byte of a "rep stosb".
- */
-static void add_cpus(struct args *args, const struct vm_config *c)
-{
-	if (c->counting) {
-		add_option(args, "-accel", "tcg,thread=single");
-		add_option(args, "-icount", "shift=0,sleep=off");
-		add_option(args, "-cpu", "max,-erms,-fsrm");
-	} else {
-		add_option(args, "-accel", "%s",
-			   c->kvm	   ? "kvm"
-			   : c->one_thread ? "tcg,thread=single"
-					   : "tcg,thread=multi");
-		add_option(args, "-cpu", c->kvm ? "host" : "max");
-	}
-	add_option(args, "-smp", "%u", c->cpus);
-}
-
-static void add_machine(struct args *args, const struct vm_config *c)
-{
-	add_option(args, "-machine", "q35,kernel-irqchip=split");
-	add_option(args, "-m", "%u", c->memory_mib);
-	add(args, "-nodefaults");
-	add(args, "-no-user-config");
-	add(args, "-no-reboot"); /* a panic ends it */
-	add_option(args, "-display", "none");
-	add_option(args, "-device", "intel-iommu,intremap=on,aw-bits=%u", c->iommu_bits);
-}
-
-/*
- * Where addresses are random, so is whether a fault needs another page-table page. On a busy host
- * an emulated timer may fall silent for longer than the kernel allows when it tries it at boot; it
- * would panic.
- */
-static void add_kernel(struct args *args, const struct vm_config *c)
-{
-	add_option(args, "-kernel", "%s", c->image);
-	add_option(args, "-initrd", "/proc/self/fd/%d", c->initramfs);
-	add_option(args, "-append",
-		   "console=ttyS0 %s panic=-1 oops=panic intel_iommu=on mitigations=off "
-		   "no_timer_check%s",
-		   c->verbose ? "" : "quiet", c->counting ? " nokaslr norandmaps" : "");
-}
-
-/* A comma in a QEMU option is written twice. */
-static char *with_commas(const char *path)
-{
-	char *doubled = format("%s", "");
-
-	for (const char *p = path; *p; p++) {
-		char *longer = format("%s%c%s", doubled, *p, *p == ',' ? "," : "");
-
-		free(doubled);
-		doubled = longer;
-	}
-	return doubled;
-}
-
-/* A -blockdev stays when the controller is unplugged; a -drive would go with it. */
-static void add_disk(struct args *args, const struct vm *vm)
-{
-	char *path = vm->disk >= 0 ? format("/proc/self/fd/%d", vm->disk)
-				   : with_commas(vm->config->disk);
-
-	add_option(args, "-blockdev",
-		   "driver=raw,node-name=" STEPS_DISK ",file.driver=file,file.filename=%s", path);
-	free(path);
-}
-
-static void add_controller(struct args *args, const struct vm_config *c)
-{
-	/* In a subsystem it takes no drive: all its namespaces are devices of their own then. */
-	const char *disk = c->subsystem ? "subsys=subsys0" : "drive=" STEPS_DISK;
-	const char *where = ",addr=0x4";
-
-	if (c->subsystem)
-		add_option(args, "-device", "nvme-subsys,id=subsys0");
-	if (c->steps) {
-		where = ",bus=" STEPS_SLOT;
-		add_option(args, "-device",
-			   "pcie-root-port,id=" STEPS_SLOT ",chassis=1,slot=1,addr=0x4");
-	}
-	add_option(args, "-device", "nvme,id=" STEPS_CONTROLLER ",serial=barrage,%s%s%s%s", disk,
-		   where, c->nvme ? "," : "", c->nvme ? c->nvme : "");
-	if (c->subsystem)
-		add_option(args, "-device",
-			   "nvme-ns,bus=" STEPS_CONTROLLER ",nsid=1,drive=" STEPS_DISK);
-}
-
-/* Each on a disk of its own: namespaces 2, 3 and so on. */
-static void add_namespaces(struct args *args, const struct vm *vm)
-{
-	for (int i = 0; vm->config->namespaces && vm->config->namespaces[i]; i++) {
-		const char *more = strchr(vm->config->namespaces[i], ',');
-		int nsid = i + 2;
-
-		add_option(args, "-blockdev",
-			   "driver=raw,node-name=" STEPS_DISK
-			   "%d,file.driver=file,file.filename=/proc/self/fd/%d",
-			   nsid, vm->namespace_disks[i]);
-		add_option(args, "-device",
-			   "nvme-ns,bus=" STEPS_CONTROLLER ",nsid=%d,drive=" STEPS_DISK "%d%s",
-			   nsid, nsid, more ? more : "");
-	}
-}
-
-const char *vm_nvme_bdf(const struct vm_config *c)
-{
-	return c->steps ? VM_SLOT_BDF : VM_NVME_BDF;
-}
-
-/* What stands behind the colon of a device that is ours, or NULL. */
-static const char *size_of(const char *device, const char *kind)
-{
-	size_t len = strlen(kind);
-
-	return !strncmp(device, kind, len) && device[len] == ':' ? device + len + 1 : NULL;
-}
-
-static void add_devices(struct args *args, const struct vm *vm)
-{
-	int slot = VM_FIRST_SLOT + 1;
-
-	for (char *const *d = vm->config->devices; d && *d; d++, slot++) {
-		const char *bar = size_of(*d, "ivshmem");
-
-		if (bar) {
-			add_option(args, "-object", "memory-backend-ram,id=m%d,share=on,size=%s",
-				   slot, bar);
-			add_option(args, "-device", "ivshmem-plain,memdev=m%d,addr=0x%x", slot,
-				   slot);
-		} else if (size_of(*d, "nvme")) {
-			add_option(args, "-blockdev",
-				   "driver=raw,node-name=disk%d,file.driver=file,"
-				   "file.filename=/proc/self/fd/%d",
-				   slot, vm->more_disks[slot]);
-			add_option(args, "-device",
-				   "nvme,id=nvme%d,serial=barrage%d,drive=disk%d,addr=0x%x", slot,
-				   slot, slot, slot);
-		} else {
-			add_option(args, "-device", "%s,addr=0x%x", *d, slot);
-		}
-	}
-}
-
-static void add_channels(struct args *args, const struct vm *vm)
-{
-	add_option(args, "-chardev", "socket,id=console,fd=%d", vm->theirs[CONSOLE]);
-	add_option(args, "-serial", "chardev:console");
-	if (vm->config->steps) {
-		add_option(args, "-chardev", "socket,id=qmp,fd=%d", vm->theirs[QMP]);
-		add_option(args, "-mon", "chardev=qmp,mode=control");
-	}
-	/* A write is dealt with before the guest goes on, not when QEMU's main loop gets to it. */
-	add_option(args, "-device", "virtio-serial-pci,addr=0x3,ioeventfd=off");
-	for (int c = 0; c < CHANNELS; c++) {
-		if (!port_names[c])
-			continue;
-		add_option(args, "-chardev", "socket,id=c%d,fd=%d", c, vm->theirs[c]);
-		add_option(args, "-device", "virtserialport,chardev=c%d,name=%s", c, port_names[c]);
-	}
-}
-
 static void open_channels(struct vm *vm)
 {
 	for (int c = 0; c < CHANNELS; c++) {
@@ -284,70 +63,8 @@ static void open_channels(struct vm *vm)
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 			err(1, "socketpair");
 		vm->ours[c] = pair[0];
-		vm->theirs[c] = pair[1];
+		vm->files.channels[c] = pair[1];
 	}
-}
-
-static int empty_disk(uint64_t bytes)
-{
-	int fd = memfd_create("disk", 0);
-
-	if (fd < 0 || bytes > INT64_MAX || ftruncate(fd, (off_t)bytes) < 0)
-		err(1, "an empty disk of %lu MiB", bytes >> 20);
-	return fd;
-}
-
-/* "64M", "1G", and what may come after a comma; 0 for anything else. */
-static uint64_t parse_size(const char *text)
-{
-	char *end;
-	uint64_t size = strtoull(text, &end, 10);
-	unsigned int shift = *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
-	bool ends = shift && (!end[1] || end[1] == ',');
-
-	return ends && size <= UINT64_MAX >> shift ? size << shift : 0;
-}
-
-bool vm_namespace_ok(const char *namespace)
-{
-	return parse_size(namespace) != 0;
-}
-
-bool vm_device_ok(const char *device)
-{
-	const char *size = size_of(device, "nvme");
-
-	return !size || parse_size(size);
-}
-
-static void open_disks(struct vm *vm)
-{
-	char *const *more = vm->config->namespaces;
-	int slot = VM_FIRST_SLOT + 1;
-
-	for (int i = 0; more && more[i]; i++)
-		vm->namespace_disks[i] = empty_disk(parse_size(more[i]));
-	vm->disk = vm->config->disk ? -1 : empty_disk((uint64_t)vm->config->disk_mib << 20);
-	for (char *const *d = vm->config->devices; d && *d; d++, slot++) {
-		const char *size = size_of(*d, "nvme");
-
-		vm->more_disks[slot] = size ? empty_disk(parse_size(size)) : -1;
-	}
-}
-
-/* QEMU has them. */
-static void close_disks(struct vm *vm)
-{
-	char *const *more = vm->config->namespaces;
-	int slot = VM_FIRST_SLOT + 1;
-
-	for (int i = 0; more && more[i]; i++)
-		close(vm->namespace_disks[i]);
-	if (vm->disk >= 0)
-		close(vm->disk);
-	for (char *const *d = vm->config->devices; d && *d; d++, slot++)
-		if (vm->more_disks[slot] >= 0)
-			close(vm->more_disks[slot]);
 }
 
 static void exec_qemu(const struct vm *vm, char **argv) __attribute__((noreturn));
@@ -357,8 +74,8 @@ static void exec_qemu(const struct vm *vm, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0); /* the terminal's interrupt is for the lab, and the lab's end is QEMU's */
 	for (int c = 0; c < CHANNELS; c++)
-		fcntl(vm->theirs[c], F_SETFD, 0);
-	dup2(vm->theirs[QEMU_STDERR], STDERR_FILENO);
+		fcntl(vm->files.channels[c], F_SETFD, 0);
+	dup2(vm->files.channels[QEMU_STDERR], STDERR_FILENO);
 	execvp(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -366,29 +83,19 @@ static void exec_qemu(const struct vm *vm, char **argv)
 
 static void start(struct vm *vm)
 {
-	struct args args = {.argc = 0};
+	char **argv;
 
 	open_channels(vm);
-	open_disks(vm);
-	add(&args, "qemu-system-x86_64");
-	add_cpus(&args, vm->config);
-	add_machine(&args, vm->config);
-	add_kernel(&args, vm->config);
-	add_disk(&args, vm);
-	add_controller(&args, vm->config);
-	add_namespaces(&args, vm);
-	add_devices(&args, vm);
-	add_channels(&args, vm);
-
+	qemu_open_disks(&vm->files, vm->config);
+	argv = qemu_argv(&vm->files, vm->config);
 	vm->pid = fork();
 	if (vm->pid == 0)
-		exec_qemu(vm, args.argv);
+		exec_qemu(vm, argv);
 	if (vm->pid < 0)
 		err(1, "fork");
 	for (int c = 0; c < CHANNELS; c++)
-		close(vm->theirs[c]);
-	for (int i = 0; i < args.argc; i++)
-		free(args.argv[i]);
+		close(vm->files.channels[c]);
+	qemu_free_argv(argv);
 }
 
 static void set_deadline(struct vm *vm, double seconds)
@@ -664,7 +371,7 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 		}
 	}
 	waitpid(vm.pid, &status, 0);
-	close_disks(&vm);
+	qemu_close_disks(&vm.files, config);
 	judge(&vm, status);
 	stepper_close(&vm.stepper);
 	return 0;
