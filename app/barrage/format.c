@@ -73,31 +73,25 @@ static int find_format(const struct nvme_id_ns *id, uint8_t *lbaf)
 	return 1;
 }
 
-/* FLBAS bits 3:0, and 6:5 where there are more than 16 formats. */
-static uint8_t format_in_use(const struct nvme_id_ns *id)
-{
-	return (id->flbas & 0xf) | (id->nlbaf > 15 ? (id->flbas & 0x60) >> 1 : 0);
-}
-
 static int choose_format(const struct nvme_id_ns *id, uint8_t *lbaf)
 {
 	if (opt.block_size)
 		return find_format(id, lbaf);
-	*lbaf = opt.lbaf != NOT_GIVEN ? (uint8_t)opt.lbaf : format_in_use(id);
+	*lbaf = opt.lbaf != NOT_GIVEN ? (uint8_t)opt.lbaf : (uint8_t)brg_nvme_format_in_use(id);
 	return 0;
 }
 
 /* What the namespace now says of itself. */
 static int report(const struct nvme_id_ns *id)
 {
-	const struct nvme_lbaf *lbaf = &id->lbaf[format_in_use(id)];
+	const struct nvme_lbaf *lbaf = &id->lbaf[brg_nvme_format_in_use(id)];
 	uint64_t bytes = UINT64_C(1) << (lbaf->ds & 63);
 
 	if (opt.json)
-		return print_json(json_pack("{s:s, s:I, s:i, s:I, s:i, s:i}", "bdf", opt.bdf,
-					    "nsid", (json_int_t)opt.nsid, "lbaf", format_in_use(id),
-					    "block_bytes", (json_int_t)bytes, "metadata_bytes",
-					    lbaf->ms, "dps", id->dps));
+		return print_json(json_pack(
+			"{s:s, s:I, s:i, s:I, s:i, s:i}", "bdf", opt.bdf, "nsid",
+			(json_int_t)opt.nsid, "lbaf", brg_nvme_format_in_use(id), "block_bytes",
+			(json_int_t)bytes, "metadata_bytes", lbaf->ms, "dps", id->dps));
 	printf("%s: formatted, blocks of %" PRIu64 " bytes and %u of metadata\n", opt.bdf, bytes,
 	       lbaf->ms);
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "brg_nvme.h"
 #include "fields.h"
 #include "pages.h"
 #include "table.h"
@@ -188,12 +189,6 @@ json_t *id_ns_json(const struct page_of *p)
 	return json;
 }
 
-/* FLBAS bits 3:0, and 6:5 where there are more than 16 formats. */
-static unsigned int format_in_use(const struct nvme_id_ns *id)
-{
-	return (id->flbas & 0xf) | (formats(id) > 16 ? (id->flbas & 0x60u) >> 1 : 0);
-}
-
 void id_ns_print(FILE *out, const struct page_of *p)
 {
 	static const char *const heads[] = {">lbaf",	   ">bytes of data", ">of metadata",
@@ -209,7 +204,7 @@ void id_ns_print(FILE *out, const struct page_of *p)
 		table_cell(t, "%" PRIu64, id->lbaf[i].ds < 64 ? UINT64_C(1) << id->lbaf[i].ds : 0);
 		table_cell(t, "%u", id->lbaf[i].ms);
 		table_cell(t, "%s", performance[id->lbaf[i].rp & 3]);
-		table_cell(t, "%s", i == format_in_use(id) ? "yes" : "-");
+		table_cell(t, "%s", i == brg_nvme_format_in_use(id) ? "yes" : "-");
 	}
 	table_print(t, out);
 	table_free(t);

@@ -98,7 +98,7 @@ static json_t *namespace_json(struct brg_nvme_ctrl *ctrl, uint32_t nsid, bool ac
 
 	if (brg_nvme_identify(ctrl, &what, &id))
 		warnx("%s", brg_errmsg());
-	lbaf = (id.flbas & 0xf) | (id.nlbaf > 15 ? (id.flbas & 0x60) >> 1 : 0);
+	lbaf = brg_nvme_format_in_use(&id);
 	controllers_text(ctrl, nsid, text, sizeof(text));
 	return json_pack("{s:I, s:b, s:I, s:I, s:i, s:I, s:i, s:s}", "nsid", (json_int_t)nsid,
 			 "attached", active, "nsze", (json_int_t)id.nsze, "nuse",

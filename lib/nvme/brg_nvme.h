@@ -159,9 +159,17 @@ struct brg_nvme_ns {
 	struct nvme_id_ns id;
 };
 
+/** Which of its formats a namespace has: an index into lbaf (FLBAS, 5.17.2.1). */
+static inline unsigned int brg_nvme_format_in_use(const struct nvme_id_ns *id)
+{
+	unsigned int more = id->nlbaf > 15 ? (id->flbas & NVME_NS_FLBAS_HIGHER_MASK) >> 1 : 0;
+
+	return (id->flbas & NVME_NS_FLBAS_LOWER_MASK) | more;
+}
+
 /**
  * Identify a namespace (CNS 00h). -ENOENT: not active; -ENOTSUP: its format carries metadata, which
- * read and write here do not handle. Any thread.
+ * read and write do not handle; see brg_nvme_ns_get_meta(). Any thread.
  */
 BRG_API
 int brg_nvme_ns_get(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvme_ns *ns);
@@ -663,6 +671,74 @@ int brg_nvme_copy(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 BRG_API
 int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe, void *buf,
 			 size_t len, brg_nvme_cb cb, void *arg);
+
+/*
+ * Metadata and protection information (NVM Command Set 1.0, 5.2). What a namespace was formatted
+ * with decides where it is: in a buffer of its own, or behind each block's data.
+ */
+
+/** A namespace's metadata. Filled by the library; the caller's to keep. */
+struct brg_nvme_meta {
+	uint16_t bytes;	 /* of each block */
+	bool extended;	 /* behind each block's data; else in a buffer of its own */
+	uint8_t pi_type; /* protection information of type 1 to 3; 0: none */
+	bool pi_first;	 /* its 8 bytes are the first of the metadata; else the last */
+};
+
+/** As brg_nvme_ns_get(), for a namespace with or without metadata. -ENOTSUP: its protection
+ *  information has another guard than 16 bits. */
+BRG_API
+int brg_nvme_ns_get_meta(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvme_ns *ns,
+			 struct brg_nvme_meta *meta);
+
+/** What protection information says, and what the controller does about it. */
+struct brg_nvme_protect {
+	uint16_t app_tag, app_mask; /* those bits of the tag are checked */
+	uint32_t ref_tag; /* of the first block; types 1 and 2 count on from there, and type 1
+			     wants it to be the lower half of the block address */
+	bool check_guard, check_app, check_ref;
+	bool action; /* the controller inserts it on a write and, where it is all of the metadata,
+			strips it on a read: then no metadata is transferred */
+};
+
+/**
+ * Read blocks with their metadata.
+ * @param buf   as for brg_nvme_read(), with room for the metadata where that is extended.
+ * @param md    memory of the same kind for the metadata where that has a buffer of its own,
+ *              dword-aligned; NULL where none is transferred.
+ * @return as brg_nvme_read(). A check that fails is the status of the completion
+ *         (NVME_SC_GUARD_CHECK, _APPTAG_CHECK, _REFTAG_CHECK).
+ */
+BRG_API
+int brg_nvme_read_meta(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+		       const struct brg_nvme_meta *meta, const struct brg_nvme_protect *protect,
+		       void *buf, void *md, uint64_t lba, uint32_t nblocks, brg_nvme_cb cb,
+		       void *arg);
+
+/** Write blocks with their metadata. As brg_nvme_read_meta(). */
+BRG_API
+int brg_nvme_write_meta(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			const struct brg_nvme_meta *meta, const struct brg_nvme_protect *protect,
+			const void *buf, const void *md, uint64_t lba, uint32_t nblocks,
+			brg_nvme_cb cb, void *arg);
+
+/**
+ * Write protection information into the metadata of blocks in memory: a CRC of each block, and the
+ * tags of @p protect. Any thread.
+ */
+BRG_API
+void brg_nvme_protect_fill(const struct brg_nvme_ns *ns, const struct brg_nvme_meta *meta,
+			   const struct brg_nvme_protect *protect, void *buf, void *md,
+			   uint32_t nblocks);
+
+/**
+ * Check protection information in memory for what @p protect says is to be checked.
+ * @return 0, or -EILSEQ with the block and the field. Any thread.
+ */
+BRG_API
+int brg_nvme_protect_check(const struct brg_nvme_ns *ns, const struct brg_nvme_meta *meta,
+			   const struct brg_nvme_protect *protect, const void *buf, const void *md,
+			   uint32_t nblocks);
 
 /*
  * Zoned namespaces (Zoned Namespace Command Set 1.1). Blocks of a zone are written in order, by

@@ -12,11 +12,6 @@
 #define SELECT_ALL (1u << 8)  /* Zone Management Send, command dword 13 */
 #define PARTIAL	   (1u << 16) /* Zone Management Receive: count only what the buffer holds */
 
-static unsigned int format_in_use(const struct nvme_id_ns *id)
-{
-	return (id->flbas & 0xfu) | (id->nlbaf > 15 ? (id->flbas & 0x60u) >> 1 : 0);
-}
-
 /* ZASL: a power of two in units of the smallest memory page; 0: as MDTS (4.1.5.3). */
 static int append_blocks(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,
 			 struct brg_nvme_zoned *zoned)
@@ -54,7 +49,7 @@ int brg_nvme_zoned_get(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,
 				ns->nsid);
 	if (err)
 		return err;
-	zoned->zone_blocks = zoned->id.lbafe[format_in_use(&ns->id)].zsze;
+	zoned->zone_blocks = zoned->id.lbafe[brg_nvme_format_in_use(&ns->id)].zsze;
 	if (!zoned->zone_blocks)
 		return brg_fail(ENOTSUP, "%s: namespace %" PRIu32 " is not zoned", ctrl->bdf,
 				ns->nsid);
