@@ -180,15 +180,16 @@ static void take_counting_host(const struct field *top, struct batch *batch)
 }
 
 /*
- * Whether a count repeats to the digit: it does where no timer interrupt (one per 4 million
- * instructions) gets in, and where nothing is filled at once (doc/lab.md, "cost").
+ * Whether a count repeats to the digit: it does where some of the runs see no timer interrupt (one
+ * per 4 million instructions), and nothing is filled at mmap() time (doc/lab.md, "cost").
  */
 static bool repeats(const struct field *row)
 {
 	const char *policy = field_optional_text(row, "policy");
 
-	return field_integer(row, "instructions") < 4000000 &&
-	       (!policy[0] || !strcmp(policy, "plain") || !strcmp(policy, "lazy"));
+	return field_integer(row, "instructions") <= 1000000 &&
+	       (strcmp(field_optional_text(row, "op"), "map") != 0 || !strcmp(policy, "plain") ||
+		!strcmp(policy, "lazy"));
 }
 
 static void add_count(const struct field *at, const char *benchmark, json_t *parameters,

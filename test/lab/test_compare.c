@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dash.h"
+
 #define TRIALS 10
 
 static json_t *result;
@@ -147,12 +149,18 @@ static void report_has_all(void **state)
 	assert_non_null(strstr(text, "fixed: 2 lcores, one VMA"));
 }
 
+static void the_dashboard_takes_it(void **state)
+{
+	assert_dash_takes("compare.json");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_the_schema),	  cmocka_unit_test(bug_before_the_fix),
 		cmocka_unit_test(no_bug_without_sharing), cmocka_unit_test(no_bug_after_the_fix),
 		cmocka_unit_test(raw_trials_match),	  cmocka_unit_test(report_has_all),
+		cmocka_unit_test(the_dashboard_takes_it),
 	};
 	char command[4096];
 	int failed;

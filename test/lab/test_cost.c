@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dash.h"
+
 static json_t *first, *second, *failing;
 
 /*
@@ -116,13 +118,18 @@ static json_t *run(const char *lab, const char *arguments, const char *file)
 	return system(command) == 0 ? json_load_file(file, 0, NULL) : NULL;
 }
 
+static void the_dashboard_takes_it(void **state)
+{
+	assert_dash_takes("cost-1.json");
+	assert_dash_takes("cost-3.json");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_runs_are_equal),
-		cmocka_unit_test(fills_the_whole_vma),
-		cmocka_unit_test(fix_is_cheap),
-		cmocka_unit_test(failed_fills_are_zapped),
+		cmocka_unit_test(two_runs_are_equal),	  cmocka_unit_test(fills_the_whole_vma),
+		cmocka_unit_test(fix_is_cheap),		  cmocka_unit_test(failed_fills_are_zapped),
+		cmocka_unit_test(the_dashboard_takes_it),
 	};
 	int failed;
 

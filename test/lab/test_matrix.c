@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dash.h"
+
 static const char *lab;
 
 static int run(const char *format, ...)
@@ -42,6 +44,7 @@ static void every_cell_has_rows(void **state)
 
 	unlink("matrix.json");
 	assert_int_equal(run("%s matrix fixed --json matrix.json", lab), 0);
+	assert_dash_takes("matrix.json");
 	rows = load_rows("matrix.json");
 	assert_int_equal(json_array_size(rows), 12);
 	json_array_foreach (rows, i, row) {
