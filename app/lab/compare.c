@@ -44,8 +44,6 @@ enum {
 	OPT_TRIALS,
 	OPT_MAX_BUGS,
 	OPT_FAIL_AFTER,
-	OPT_JSON,
-	OPT_REPORT,
 	OPT_BENCH
 };
 
@@ -63,7 +61,6 @@ static const struct argp_option options[] = {
 	 "the first fill of every trial fails after so many pages, and the access is made again "
 	 "(handlers only)",
 	 0},
-	REPORT_OPTIONS(OPT_JSON, OPT_REPORT),
 	{"bench", OPT_BENCH, "PROGRAM", 0, "the barrage-bench to run (default: the one beside)", 0},
 	{"verbose", 'v', NULL, 0, "show the guests' consoles and what the bench prints", 0},
 	{0},
@@ -74,6 +71,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct compare *c = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &c->report;
+		break;
 	case OPT_BEFORE:
 		c->sides[BEFORE] = arg;
 		break;
@@ -91,12 +91,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_FAIL_AFTER:
 		c->trials.fail_after = number_option("--fail-after", arg, 1, FAIL_AFTER_MOST);
-		break;
-	case OPT_JSON:
-		c->report.json = arg;
-		break;
-	case OPT_REPORT:
-		c->report.folder = arg;
 		break;
 	case OPT_BENCH:
 		c->trials.bench = arg;
@@ -174,7 +168,8 @@ static int report(const struct compare *c)
 
 int cmd_compare(int argc, char **argv)
 {
-	static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
+	static const struct argp_child children[] = {{&report_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct compare c = {
 		.sides = {"unfixed", "fixed"},
 		.report.command = "compare",

@@ -46,14 +46,11 @@ static const char doc[] =
 	"  barrage-lab cost debian:6.1 -- ./my-program";
 
 enum {
-	OPT_JSON = 256,
-	OPT_REPORT,
-	OPT_FAIL_AFTER,
+	OPT_FAIL_AFTER = 256,
 	OPT_FULL,
 };
 
 static const struct argp_option options[] = {
-	REPORT_OPTIONS(OPT_JSON, OPT_REPORT),
 	{"fail-after", OPT_FAIL_AFTER, "PAGES", 0,
 	 "a first touch that fails after so many pages, and the next one, instead (handlers only)",
 	 0},
@@ -78,11 +75,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct cost *c = state->input;
 
 	switch (key) {
-	case OPT_JSON:
-		c->report.json = arg;
-		break;
-	case OPT_REPORT:
-		c->report.folder = arg;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &c->report;
 		break;
 	case OPT_FAIL_AFTER:
 		c->fail_after = number_option("--fail-after", arg, 1, FAIL_AFTER_MOST);
@@ -429,8 +423,9 @@ static int report(const struct cost *c)
 
 int cmd_cost(int argc, char **argv)
 {
+	static const struct argp_child children[] = {{&report_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
-		options, parse, "[HANDLER|KERNEL...] [-- PROGRAM [ARGUMENT...]]", doc, NULL,
+		options, parse, "[HANDLER|KERNEL...] [-- PROGRAM [ARGUMENT...]]", doc, children,
 		NULL,	 NULL};
 	struct cost c = {.report.command = "cost", .rows = json_array(), .bugs = json_array()};
 	int ret;

@@ -8,6 +8,37 @@
 #include "report.h"
 #include "text.h"
 
+enum {
+	OPT_JSON = 512, /* apart from a command's own */
+	OPT_REPORT,
+};
+
+static const struct argp_option options[] = {
+	{"json", OPT_JSON, "FILE", 0, "write the result there, and the raw records to FILE.trials",
+	 0},
+	{"report", OPT_REPORT, "DIR", 0,
+	 "leave table, result, raw records and a picture (SVG, by gnuplot) there", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct report *r = state->input;
+
+	switch (key) {
+	case OPT_JSON:
+		r->json = arg;
+		return 0;
+	case OPT_REPORT:
+		r->folder = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp report_argp = {.options = options, .parser = parse};
+
 static char *path_in(const struct report *r, const char *ending)
 {
 	return format("%s/%s%s", r->folder, r->command, ending);

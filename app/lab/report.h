@@ -7,6 +7,7 @@
  * the JSON, the raw records and a picture, each named after the command.
  */
 
+#include <argp.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -17,20 +18,8 @@ struct report {
 	FILE *raw;	     /* a line of JSON for each record; NULL: nobody wants them */
 };
 
-/** Options of argp: --json and --report, with the given keys. */
-#define REPORT_OPTIONS(json_key, report_key)                                                      \
-	{                                                                                         \
-		"json",                                                                           \
-		json_key,                                                                         \
-		"FILE",                                                                           \
-		0,                                                                                \
-		"write the result there, and the raw records to FILE.trials",                     \
-		0},                                                                               \
-	{                                                                                         \
-		"report", report_key, "DIR", 0,                                                   \
-			"leave table, result, raw records and a picture (SVG, by gnuplot) there", \
-			0                                                                         \
-	}
+/** The options --json and --report, for a command's argp to have as a child; input: the report. */
+extern const struct argp report_argp;
 
 /**
  * Make the folder and open the file of raw records: before the work, so that a path that cannot be
