@@ -162,6 +162,8 @@ static void end_series(struct work *w, const struct series *s)
 			add_row(w, s);
 		else
 			w->comparison->without_old++;
+	} else if (w->old.name && w->before.nresults) {
+		w->comparison->without_new++;
 	}
 	pile_clear(&w->before);
 	pile_clear(&w->after);
@@ -372,7 +374,11 @@ static int make(struct work *w, const struct comparison_options *o)
 	if (choose(w, o) || read_judged(w) || gather(w, &o->filter))
 		return -1;
 	if (c->n == 0) {
-		warnx("%s and %s have no series in common", c->new_name, c->old_name);
+		if (o->against)
+			warnx("%s and %s have no series in common", c->new_name, c->old_name);
+		else
+			warnx("%s: all its %zu series are new; there is nothing to compare with",
+			      c->new_name, c->without_old);
 		return -1;
 	}
 	judge(c, &o->policy);

@@ -29,6 +29,7 @@ struct comparison {
 	struct comparison_row *rows; /* the worst first */
 	size_t n;
 	size_t without_old; /* new series, that nothing can be compared with */
+	size_t without_new; /* series of a baseline that was named, but not of the new results */
 	size_t regressions; /* worse, and nobody said that this is known or wanted */
 };
 

@@ -60,12 +60,15 @@ static char *summary(const struct comparison *c)
 			    ? format(", %zu with too few repetitions to tell", count(c, "too few"))
 			    : format("%s", "");
 	char *alone = c->without_old ? format(", %zu new", c->without_old) : format("%s", "");
-	char *text = format("%zu worse, %zu better, %zu changed, %zu known, %zu as before%s%s",
-			    count(c, "worse"), count(c, "better"), count(c, "changed"),
-			    count(c, "known"), count(c, "same") + count(c, "noise"), few, alone);
+	char *gone = c->without_new ? format(", %zu missing", c->without_new) : format("%s", "");
+	char *text =
+		format("%zu worse, %zu better, %zu changed, %zu known, %zu as before%s%s%s",
+		       count(c, "worse"), count(c, "better"), count(c, "changed"),
+		       count(c, "known"), count(c, "same") + count(c, "noise"), few, alone, gone);
 
 	free(few);
 	free(alone);
+	free(gone);
 	return text;
 }
 
@@ -214,7 +217,8 @@ int comparison_print_json(const struct comparison *c)
 
 	for (size_t i = 0; i < c->n; i++)
 		json_array_append_new(rows, row_json(&c->rows[i]));
-	return print_json(json_pack("{s:s, s:s, s:I, s:I, s:o}", "new", c->new_name, "against",
+	return print_json(json_pack("{s:s, s:s, s:I, s:I, s:I, s:o}", "new", c->new_name, "against",
 				    c->old_name, "regressions", (json_int_t)c->regressions,
-				    "without_baseline", (json_int_t)c->without_old, "rows", rows));
+				    "without_baseline", (json_int_t)c->without_old, "missing",
+				    (json_int_t)c->without_new, "rows", rows));
 }

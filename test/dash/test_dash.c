@@ -599,7 +599,29 @@ static void machines_are_not_mixed(void **state)
 	assert_int_equal(
 		run(dash, "add", "--db", store, "--machine", "another", "there.json", NULL), 0);
 	assert_int_equal(run(dash, "check", "--db", store, NULL), 2);
-	assert_printed("have no series in common");
+	assert_printed("commit bbbb: all its 3 series are new");
+	assert_int_equal(run(dash, "check", "--db", store, "--against", "aaaa", NULL), 2);
+	assert_printed("commit bbbb and commit aaaa have no series in common");
+}
+
+/* One benchmark less, another one more. */
+static void what_is_missing_is_told(void **state)
+{
+	json_t *result;
+
+	write_result("three.json", "aaaa", 1, 3, 1);
+	write_result("one.json", "bbbb", 2, 1, 1);
+	add("three.json");
+	add("one.json");
+	assert_int_equal(run(dash, "check", "--db", store, "--against", "aaaa", NULL), 0);
+	assert_printed("3 as before, 6 missing");
+	assert_int_equal(run(dash, "check", "--db", store, "--of", "aaaa", "--against", "bbbb",
+			     "--json", NULL),
+			 0);
+	result = json_loads(printed, 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(result, "without_baseline")), 6);
+	assert_int_equal(json_integer_value(json_object_get(result, "missing")), 0);
+	json_decref(result);
 }
 
 static void what_to_check_against(void **state)
@@ -868,6 +890,7 @@ int main(int argc, char **argv)
 		on_a_new_store(triage_excuses),
 		on_a_new_store(exact_counts),
 		on_a_new_store(machines_are_not_mixed),
+		on_a_new_store(what_is_missing_is_told),
 		on_a_new_store(what_to_check_against),
 		on_a_new_store(git_revisions),
 		on_a_new_store(show_tells_series_and_results),
