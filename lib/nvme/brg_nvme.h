@@ -209,6 +209,7 @@ struct brg_nvme_qpair_opts {
 	bool interrupts; /* completions raise a vector: see brg_nvme_wait(); the controller must
 			    have been opened with interrupts, too */
 	bool manual;	 /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
+	bool sq_in_cmb;	 /* its submission queue lies in the device: see brg_nvme_cmb_enable() */
 };
 
 /**
@@ -216,7 +217,8 @@ struct brg_nvme_qpair_opts {
  *
  * The queue pair belongs to the lcore that uses it: submit and poll are for one thread at a time.
  *
- * @return 0; -ENOSPC (no queue left: the sentence has how many were granted), -ENOMEM, -EINVAL,
+ * @return 0; -ENOSPC (no queue left: the sentence has how many were granted, or no room in the
+ *         CMB), -ENOMEM, -EINVAL, -ENXIO (the CMB is not enabled), -ENOTSUP (it takes no queues),
  *         and errors of brg_nvme_admin().
  */
 BRG_API
@@ -373,6 +375,80 @@ void brg_nvme_stats_get(const struct brg_nvme_qpair *qp, struct brg_nvme_stats *
 /** Commands submitted and not yet called back. */
 BRG_API
 unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp);
+
+/*
+ * Memory on the device. Commands can use it as they use host memory: pointers into it are what
+ * brg_nvme_read() and brg_nvme_write() take, and the data does not cross the link again. Only
+ * commands of this controller can; another device would need it mapped for DMA. For the CPU it is
+ * uncached: write it, and read it only where that does not matter. The guard (brg_bar.h) covers it.
+ * A reset of the controller leaves what is in it undefined, but enabled and where it was.
+ */
+
+/** A Controller Memory Buffer (3.1.3.11, 3.1.3.12). */
+struct brg_nvme_cmb {
+	unsigned int bar;      /* that it is in, */
+	uint64_t offset, size; /* from where on, bytes */
+	bool legacy;	       /* of the kind before NVMe 1.4: not used here */
+	bool submission_queues, completion_queues, lists; /* what may lie in it */
+	bool read_data;	 /* data that commands read from the namespace, */
+	bool write_data; /* and that they write to it */
+};
+
+/**
+ * What the controller has. -ENOTSUP: none; -ENODEV; -EIO (it contradicts its BARs). Any thread.
+ */
+BRG_API
+int brg_nvme_cmb_get(struct brg_nvme_ctrl *ctrl, struct brg_nvme_cmb *cmb);
+
+/**
+ * Map the Controller Memory Buffer and let commands use it, until brg_nvme_close().
+ *
+ * @param opts  policy and lcores as for brg_bar_map(); of lcores, 0 is one at a time, as on a
+ *              vulnerable kernel buffers in it then must be used. Queues have shares of their own.
+ *              NULL for the defaults. The range is the library's.
+ * @return 0; -EALREADY; -ENOTSUP (none, or of the kind before NVMe 1.4), -EIO (it contradicts its
+ *         BARs, or refuses its address), -ENOMEM, -ENODEV and errors of brg_bar_map(). Any thread.
+ */
+BRG_API
+int brg_nvme_cmb_enable(struct brg_nvme_ctrl *ctrl, const struct brg_bar_opts *opts);
+
+/**
+ * Take a buffer out of it, page-aligned, for brg_nvme_cmb_free(). For data only as
+ * brg_nvme_cmb.read_data and write_data allow: else the controller fails the command.
+ * @return 0; -ENXIO (not enabled), -ENOSPC, -EINVAL (0 bytes). Any thread.
+ */
+BRG_API
+int brg_nvme_cmb_alloc(struct brg_nvme_ctrl *ctrl, size_t bytes, void **buf);
+
+/** Give it back; NULL is allowed. Commands must not use it any more. Any thread. */
+BRG_API
+void brg_nvme_cmb_free(struct brg_nvme_ctrl *ctrl, void *buf);
+
+/** A Persistent Memory Region (8.14), which is all of a BAR. */
+struct brg_nvme_pmr {
+	const struct brg_bar *bar;  /* the controller's, mapped until it is closed */
+	bool read_data, write_data; /* as of brg_nvme_cmb */
+};
+
+/**
+ * Enable the Persistent Memory Region, map it, and let commands use it where the controller can,
+ * until brg_nvme_close(). What it holds is its user's: nothing in it is changed.
+ *
+ * Waits until it is ready, no longer than PMRCAP says: up to hours.
+ *
+ * @param opts  as for brg_nvme_cmb_enable().
+ * @return as brg_nvme_cmb_enable(), and -ETIMEDOUT (not ready). Any thread.
+ */
+BRG_API
+int brg_nvme_pmr_enable(struct brg_nvme_ctrl *ctrl, const struct brg_bar_opts *opts,
+			struct brg_nvme_pmr *pmr);
+
+/**
+ * Make durable what the calling thread has written to the Persistent Memory Region.
+ * @return 0; -EIO: it reports an error, is read only or unreliable; -ENXIO (not enabled), -ENODEV.
+ */
+BRG_API
+int brg_nvme_pmr_flush(struct brg_nvme_ctrl *ctrl);
 
 /*
  * Administration. All of this is serialised by the caller with the other admin calls, returns as

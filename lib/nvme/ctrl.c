@@ -10,6 +10,7 @@
 
 #include "base.h"
 #include "brg_dma.h"
+#include "cmb.h"
 #include "ctrl.h"
 #include "prp.h"
 
@@ -100,6 +101,8 @@ static void take_down(struct brg_nvme_ctrl *ctrl)
 		brg_qpair_release(ctrl->qpairs[qid]);
 	brg_ctrl_disconnect_vectors(ctrl);
 	free(ctrl->qpairs);
+	brg_cmb_release(ctrl);
+	brg_pmr_release(ctrl);
 	brg_qpair_release(ctrl->admin);
 	rte_free(ctrl->shadows);
 	rte_free(ctrl->admin_page);

@@ -49,6 +49,8 @@ struct brg_nvme_ctrl {
 	bool failed; /* an admin command never completed: nobody knows what the device still uses */
 
 	struct brg_events events; /* event.c */
+	struct brg_cmb *cmb;	  /* cmb.c; NULL: not enabled */
+	struct brg_pmr *pmr;	  /* pmr.c; NULL: not enabled */
 
 	/* interrupt.c */
 	unsigned int vectors; /* connected; 0: none */

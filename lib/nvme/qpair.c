@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base.h"
+#include "cmb.h"
 #include "ctrl.h"
 #include "prp.h"
 
@@ -131,6 +132,7 @@ void brg_qpair_release(struct brg_nvme_qpair *qp)
 		return;
 	if (qp->qid)
 		qp->ctrl->qpairs[qp->qid] = NULL;
+	brg_cmb_give_ring(qp->ctrl, &qp->sq_ring);
 	brg_bar_unmap(qp->share);
 	free(qp->aged);
 	rte_free(qp->dma);
@@ -154,7 +156,7 @@ static int create_sq(const struct brg_nvme_qpair *qp)
 {
 	const struct brg_nvme_sqe sqe = {
 		.opcode = nvme_admin_create_sq,
-		.prp1 = (uintptr_t)qp->path.sq,
+		.prp1 = qp->sq_ring.entries ? qp->sq_ring.address : (uintptr_t)qp->path.sq,
 		.cdw10 = (qp->path.depth - 1) << 16 | qp->qid,
 		.cdw11 = (uint32_t)qp->qid << 16 | QUEUE_CONTIGUOUS, /* its completion queue */
 	};
@@ -204,6 +206,7 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 	unsigned int max_depth = RTE_MIN(NVME_CAP_MQES(ctrl->cap) + 1, UINT64_C(65535));
 	const struct brg_bar *bar = opts && opts->bar ? opts->bar : ctrl->bar;
 	struct brg_bar *share = NULL;
+	struct brg_cmb_ring ring = {0};
 	unsigned int depth = opts ? opts->depth : 0;
 	struct brg_queue_opts queue = {.max_transfer = ctrl->max_transfer};
 	uint16_t qid = free_qid(ctrl);
@@ -233,14 +236,24 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 			return err;
 		bar = share;
 	}
+	if (opts && opts->sq_in_cmb) {
+		err = brg_cmb_take_ring(ctrl, depth * sizeof(struct brg_nvme_sqe), &ring);
+		if (err) {
+			brg_bar_unmap(share);
+			return err;
+		}
+	}
 	queue.depth = depth;
 	queue.cq_depth = RTE_MIN(2 * depth, max_depth);
 	queue.manual = opts && opts->manual;
+	queue.sq = ring.entries;
 	err = brg_qpair_alloc(ctrl, bar, qid, &queue, &qp);
 	if (err) {
+		brg_cmb_give_ring(ctrl, &ring);
 		brg_bar_unmap(share);
 		return err;
 	}
+	qp->sq_ring = ring;
 	qp->share = share;
 	qp->vector = opts && opts->interrupts ? qid : 0;
 	ctrl->qpairs[qid] = qp;

@@ -28,8 +28,11 @@ size_t brg_queue_bytes(uint16_t depth)
 	return sizeof(struct brg_nvme_qpair) + depth * sizeof(struct brg_nvme_tracker);
 }
 
+/* Of the memory for DMA. */
 static size_t sq_bytes(const struct brg_queue_opts *opts)
 {
+	if (opts->sq)
+		return 0;
 	return pages(opts->depth * sizeof(struct brg_nvme_sqe));
 }
 
@@ -61,7 +64,7 @@ void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts
 
 	qp->dma = dma;
 	qp->path.depth = opts->depth;
-	qp->path.sq = (struct brg_nvme_sqe *)dma;
+	qp->path.sq = (struct brg_nvme_sqe *)(opts->sq ? opts->sq : dma);
 	qp->path.sq_doorbell = opts->sq_doorbell;
 	qp->cq_doorbell = opts->cq_doorbell;
 	qp->sq_shadow = opts->sq_shadow;

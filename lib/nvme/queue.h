@@ -26,6 +26,13 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "NVMe structures are u
 _Static_assert(sizeof(struct brg_nvme_sqe) == 64, "3.3.3.1");
 _Static_assert(sizeof(struct brg_nvme_cqe) == 16, "3.3.3.2");
 
+/** Room for a submission queue in the device's own memory, see cmb.c. */
+struct brg_cmb_ring {
+	void *entries;	       /* where the CPU writes them; NULL: there is none */
+	uint64_t address;      /* where the controller reads them */
+	struct brg_bar *share; /* of the mapping, for the one lcore that uses the queue */
+};
+
 struct brg_nvme_qpair {
 	struct brg_nvme_path path; /* what is done for every I/O; must be first */
 
@@ -66,6 +73,7 @@ struct brg_nvme_qpair {
 	struct brg_nvme_ctrl *ctrl;
 	const struct brg_bar *bar; /* that its doorbells are in */
 	struct brg_bar *share;	   /* of the controller's mapping; NULL: the user's own */
+	struct brg_cmb_ring sq_ring;
 	void *dma;
 	uint16_t qid;
 	uint16_t vector; /* of MSI-X; 0: none */
@@ -99,6 +107,7 @@ struct brg_queue_opts {
 	uint16_t cq_depth; /* at least as many; the more, the fewer doorbells */
 	size_t max_transfer;
 	void *dma; /* brg_queue_dma_bytes(), zeroed and page-aligned */
+	void *sq;  /* where the submission queue is; NULL: in dma */
 	volatile uint32_t *sq_doorbell, *cq_doorbell;
 	/* Shadow doorbells and event indices (5.8); NULL: the controller has none. */
 	volatile uint32_t *sq_shadow, *cq_shadow;

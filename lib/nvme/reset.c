@@ -11,6 +11,7 @@
 
 #include "base.h"
 #include "brg_bar.h"
+#include "cmb.h"
 #include "ctrl.h"
 
 /* The next queue pair after @p qid that is not being freed; NULL: there is none. */
@@ -119,6 +120,11 @@ static int restart(struct brg_nvme_ctrl *ctrl)
 	ctrl->admin->error = 0;
 	ctrl->failed = false;
 	err = brg_ctrl_enable(ctrl);
+	if (err)
+		return err;
+	err = brg_cmb_again(ctrl);
+	if (!err)
+		err = brg_pmr_again(ctrl);
 	if (err)
 		return err;
 	err = brg_admin_set_queues(ctrl, ctrl->granted);
