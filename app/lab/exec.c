@@ -47,6 +47,7 @@ enum {
 	OPT_SHELL,
 	OPT_DEVICE,
 	OPT_NVME,
+	OPT_PMR,
 	OPT_NAMESPACE,
 	OPT_SUBSYSTEM,
 	OPT_COUNTING,
@@ -74,6 +75,8 @@ static const struct argp_option options[] = {
 	{"disk-size", OPT_DISK_SIZE, "MIB", 0, "size of the empty one (default 1024)", 0},
 	{"nvme", OPT_NVME, "PROPERTIES", 0,
 	 "more properties of the NVMe controller, as QEMU names them: mdts=3,cmb_size_mb=64", 0},
+	{"pmr", OPT_PMR, "SIZE", 0,
+	 "a Persistent Memory Region of the controller, empty, of that size: 16M", 0},
 	{"namespace", OPT_NAMESPACE, "SIZE[,PROPERTIES]", 0,
 	 "another namespace of it, empty, of that size: 64M,zoned=on", 0},
 	{"subsystem", OPT_SUBSYSTEM, NULL, 0,
@@ -176,6 +179,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NVME:
 		o->vm.nvme = arg;
+		break;
+	case OPT_PMR:
+		if (!vm_pmr_ok(arg))
+			argp_error(state, "--pmr %s: it takes a power of two and M or G, as 16M",
+				   arg);
+		o->vm.pmr = arg;
 		break;
 	case OPT_NAMESPACE:
 		if (!vm_namespace_ok(arg))

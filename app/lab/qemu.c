@@ -138,8 +138,10 @@ static void add_controller(struct args *args, const struct vm_config *c)
 		add_option(args, "-device",
 			   "pcie-root-port,id=" STEPS_SLOT ",chassis=1,slot=1,addr=0x4");
 	}
-	add_option(args, "-device", "nvme,id=" STEPS_CONTROLLER ",serial=barrage,%s%s%s%s", disk,
-		   where, c->nvme ? "," : "", c->nvme ? c->nvme : "");
+	if (c->pmr)
+		add_option(args, "-object", "memory-backend-ram,id=pmr,share=on,size=%s", c->pmr);
+	add_option(args, "-device", "nvme,id=" STEPS_CONTROLLER ",serial=barrage,%s%s%s%s%s", disk,
+		   where, c->pmr ? ",pmrdev=pmr" : "", c->nvme ? "," : "", c->nvme ? c->nvme : "");
 	if (c->subsystem)
 		add_option(args, "-device",
 			   "nvme-ns,bus=" STEPS_CONTROLLER ",nsid=1,drive=" STEPS_DISK);
@@ -245,6 +247,13 @@ static uint64_t parse_size(const char *text)
 bool vm_namespace_ok(const char *namespace)
 {
 	return parse_size(namespace) != 0;
+}
+
+bool vm_pmr_ok(const char *size)
+{
+	uint64_t bytes = parse_size(size);
+
+	return bytes && !(bytes & (bytes - 1)) && !strchr(size, ',');
 }
 
 bool vm_device_ok(const char *device)

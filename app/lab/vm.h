@@ -34,6 +34,7 @@ struct vm_config {
 	const char *disk;	 /* image file of the namespace; NULL: an empty one, of */
 	unsigned long disk_mib;
 	const char *nvme;	 /* more properties of the controller, as QEMU's; NULL: none */
+	const char *pmr;	 /* size of its persistent memory, "16M"; NULL: it has none */
 	bool subsystem;		 /* it is in an NVM subsystem, "subsys0", that others can join */
 	char *const *namespaces; /* more of its namespaces, as "64M,zoned=on"; NULL: none */
 	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, "ivshmem:64M" for
@@ -76,6 +77,9 @@ struct vm_outcome {
 
 /** Whether vm_config.devices may hold it, as far as the lab knows: a size must be one. */
 bool vm_device_ok(const char *device);
+
+/** Whether it is a size as vm_config.pmr: a power of two. */
+bool vm_pmr_ok(const char *size);
 
 /** The same of vm_config.namespaces. */
 bool vm_namespace_ok(const char *namespace);
