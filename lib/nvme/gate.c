@@ -74,6 +74,7 @@ static int come_back(struct brg_nvme_qpair *qp, unsigned int max)
 		return brg_nvme_poll(qp, max);
 	}
 	qp->restarted = false;
+	qp->error = qp->restart_error;
 	if (qp->error)
 		return brg_gate_fail(qp, qp->error,
 				     qp->error == -ENODEV ? BRG_STATUS_GONE : BRG_STATUS_RESET);

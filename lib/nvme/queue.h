@@ -59,9 +59,10 @@ struct brg_nvme_qpair {
 	bool is_shut;	  /* polls find the gate's entry, and what was next and its phase bit are */
 	uint16_t kept_phase;
 	const struct brg_nvme_cqe *kept_next;
-	bool restarted; /* its rings are empty and new: what is in flight will not complete */
-	bool leaving;	/* being freed */
-	int error;	/* negative errno: takes no commands because of it */
+	bool restarted;	   /* its rings are empty and new: what is in flight will not complete */
+	int restart_error; /* of the reset, for the poller to take over */
+	bool leaving;	   /* being freed */
+	int error;	   /* negative errno: takes no commands because of it */
 
 	/* watch.c */
 	uint64_t next_check;   /* microseconds; of the controller */

@@ -74,7 +74,7 @@ static void give_back(struct brg_nvme_ctrl *ctrl, bool restarted, int error)
 			continue;
 		if (restarted) {
 			qp->restarted = true;
-			qp->error = error;
+			qp->restart_error = error;
 			qp->stats.resets++;
 		}
 		atomic_store(&qp->gate, BRG_GATE_BACK);
