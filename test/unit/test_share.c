@@ -126,6 +126,17 @@ static void only_lcores_register(void **state)
 
 /* Around a zap */
 
+/* Threads of a busy machine may be late, which is an error that leaves all as it was. */
+static int begin_zap(struct brg_device *dev)
+{
+	int rc;
+
+	do
+		rc = brg_zap_begin(dev);
+	while (rc == -ETIMEDOUT);
+	return rc;
+}
+
 static long faults(void)
 {
 	struct rusage usage;
@@ -209,7 +220,7 @@ static void nobody_sees_an_empty_mapping(void **state)
 	for (int i = 0; i < 100; i++) {
 		unsigned int before = atomic_load(&load.accesses);
 
-		assert_int_equal(brg_zap_begin(dev), 0);
+		assert_int_equal(begin_zap(dev), 0);
 		atomic_store(&load.zapping, true);
 		zap(bar);
 		for (int wait = 0; wait < 100; wait++)
@@ -241,7 +252,7 @@ static void *map_and_zap(void *arg)
 		struct brg_bar *bar = NULL;
 
 		bad += !!brg_bar_map(dev, 0, &opts, &bar);
-		if (brg_zap_begin(dev))
+		if (begin_zap(dev))
 			bad++;
 		else
 			brg_zap_end(dev);
@@ -330,7 +341,7 @@ static void filled_when_decode_is_back(void **state)
 	while (!atomic_load(&load.ready))
 		sched_yield();
 
-	assert_int_equal(brg_zap_begin(dev), 0);
+	assert_int_equal(begin_zap(dev), 0);
 	dev->command = 0;
 	zap(bar);
 	brg_zap_end(dev);
@@ -338,7 +349,7 @@ static void filled_when_decode_is_back(void **state)
 	(void)brg_bar_read32(bar, 0);
 	assert_int_equal(faults() - before, 1); /* in a device the guard's work */
 
-	assert_int_equal(brg_zap_begin(dev), 0);
+	assert_int_equal(begin_zap(dev), 0);
 	dev->command = PCI_COMMAND_MEMORY;
 	zap(bar);
 	brg_zap_end(dev);
