@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "brg_bar.h"
 #include "brg_device.h"
@@ -747,6 +748,24 @@ int brg_nvme_copy(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 BRG_API
 int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe, void *buf,
 			 size_t len, brg_nvme_cb cb, void *arg);
+
+/**
+ * Read blocks into pieces of memory, in order. By PRP where every piece but the first begins, and
+ * every piece but the last ends, at a page; else by SGL.
+ * @param iov  pieces of memory as for brg_nvme_read(), of a multiple of the block size together;
+ * the array may be gone after the call.
+ * @return also -ENOTSUP: only an SGL could say it, and the controller has none; -EINVAL: more
+ * pieces than a command has room for, the sentence says how many.
+ */
+BRG_API
+int brg_nvme_readv(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const struct iovec *iov,
+		   unsigned int n, uint64_t lba, brg_nvme_cb cb, void *arg);
+
+/** Write blocks from pieces of memory. As brg_nvme_readv(). */
+BRG_API
+int brg_nvme_writev(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+		    const struct iovec *iov, unsigned int n, uint64_t lba, brg_nvme_cb cb,
+		    void *arg);
 
 /*
  * Metadata and protection information (NVM Command Set 1.0, 5.2). What a namespace was formatted

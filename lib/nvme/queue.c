@@ -43,7 +43,7 @@ static size_t cq_bytes(const struct brg_queue_opts *opts)
 
 size_t brg_queue_dma_bytes(const struct brg_queue_opts *opts)
 {
-	size_t lists = opts->depth * brg_prp_list_entries(opts->max_transfer) * sizeof(uint64_t);
+	size_t lists = opts->depth * brg_queue_list_entries(opts->max_transfer) * sizeof(uint64_t);
 
 	return sq_bytes(opts) + cq_bytes(opts) + pages(lists);
 }

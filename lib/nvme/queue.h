@@ -179,10 +179,21 @@ static inline struct brg_nvme_tracker *brg_queue_trackers(const struct brg_nvme_
 	return (struct brg_nvme_tracker *)(uintptr_t)(qp + 1);
 }
 
+/* 16 scatter gather list descriptors take as many entries: data may come in small pieces. */
+#define BRG_LEAST_ENTRIES 32
+
+/** Entries of 8 bytes that each command has room for. */
+static inline size_t brg_queue_list_entries(size_t max_transfer)
+{
+	size_t needed = brg_prp_list_entries(max_transfer);
+
+	return needed && needed < BRG_LEAST_ENTRIES ? BRG_LEAST_ENTRIES : needed;
+}
+
 /** Room for the PRP list of a command; it does not cross a page. */
 static inline uint64_t *brg_queue_list(const struct brg_nvme_qpair *qp, uint16_t cid)
 {
-	return qp->lists + cid * brg_prp_list_entries(qp->max_transfer);
+	return qp->lists + cid * brg_queue_list_entries(qp->max_transfer);
 }
 
 #endif

@@ -206,6 +206,62 @@ static void any_command(void **state)
 		     "36864");
 }
 
+/* Where the pieces are, and how long, out of one stretch of memory each. */
+static void pieces(struct iovec *iov, uint8_t *memory, const size_t *lengths, unsigned int n,
+		   size_t gap)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		iov[i] = (struct iovec){memory, lengths[i]};
+		memory += lengths[i] + gap;
+	}
+}
+
+static void vectored(const struct brg_nvme_ns *n, const size_t *lengths, unsigned int count,
+		     size_t gap)
+{
+	struct iovec iov[32];
+	size_t total = 0, at = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		total += lengths[i];
+	/* Written whole and read in pieces, then the reverse. */
+	fill(n, 700, (uint32_t)(total / n->block_size), 11 + gap);
+	memset(other, 0xee, 64 * PAGE);
+	pieces(iov, other, lengths, count, gap);
+	assert_int_equal(status_of(brg_nvme_readv(qp, n, iov, count, 700, io_done, &io)), 0);
+	for (unsigned int i = 0; i < count; at += lengths[i++]) {
+		assert_memory_equal(iov[i].iov_base, buf + at, lengths[i]);
+		assert_int_equal(((uint8_t *)iov[i].iov_base)[lengths[i]] == 0xee,
+				 gap || i + 1 == count);
+	}
+	assert_int_equal(status_of(brg_nvme_writev(qp, n, iov, count, 900, io_done, &io)), 0);
+	memset(other, 0, total);
+	assert_int_equal(read_blocks(qp, n, other, 900, (uint32_t)(total / n->block_size)), 0);
+	assert_memory_equal(other, buf, total);
+}
+
+static void pieces_of_memory(void **state)
+{
+	const size_t pages[] = {PAGE, 2 * PAGE, PAGE};
+	const size_t odd[] = {100, 412, 4, 508, 1024};
+	const size_t blocks[] = {512, 512, 512, 512, 512, 512, 512, 512};
+	const size_t one[] = {1024};
+	struct iovec iov[2] = {{buf, 512}, {buf + PAGE + 8, 500}};
+
+	vectored(&ns, pages, RTE_DIM(pages), 0);	   /* PRP */
+	vectored(&large, pages, RTE_DIM(pages), 2 * PAGE); /* PRP with holes between */
+	vectored(&ns, odd, RTE_DIM(odd), 8);
+	vectored(&ns, blocks, RTE_DIM(blocks), 12);
+	vectored(&ns, one, 1, 0);
+	assert_fails(brg_nvme_readv(qp, &ns, iov, 2, 0, io_done, &io), EINVAL,
+		     "1012 bytes are no multiple of the block size, 512");
+	assert_fails(brg_nvme_readv(qp, &ns, iov, 0, 0, io_done, &io), EINVAL, "no pieces");
+	iov[1].iov_len = 9 * PAGE;
+	assert_fails(brg_nvme_readv(qp, &ns, iov, 2, 0, io_done, &io), EINVAL, "more than");
+	iov[1] = (struct iovec){buf + 1026, 512};
+	assert_fails(brg_nvme_readv(qp, &ns, iov, 2, 0, io_done, &io), EINVAL, "aligned");
+}
+
 static const struct nvme_zns_desc *zone(unsigned int i)
 {
 	struct nvme_zone_report *report = (void *)other;
@@ -314,6 +370,7 @@ int main(void)
 		cmocka_unit_test(copies),
 		cmocka_unit_test(refused_before_they_are_sent),
 		cmocka_unit_test(any_command),
+		cmocka_unit_test(pieces_of_memory),
 		cmocka_unit_test(zones_and_their_limits),
 		cmocka_unit_test(zones_are_written_in_order),
 		cmocka_unit_test(zones_open_and_close),
