@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What commands say of data in pieces and of protection information, without a device: the entry
+ * that a submission leaves in the ring, and the bytes that it leaves in memory.
+ */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrl.h"
+#include "prp.h"
+
+#define DEPTH 8
+#define PAGE  4096
+
+static struct brg_nvme_ctrl ctrl;
+static struct brg_nvme_qpair *qp;
+static uint32_t sq_doorbell, cq_doorbell;
+static uint8_t *memory;
+static void *dma;
+static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 100000};
+
+static int make_queue(void **state)
+{
+	struct brg_queue_opts opts = {
+		.depth = DEPTH,
+		.cq_depth = DEPTH,
+		.max_transfer = 8 * PAGE,
+		.sq_doorbell = &sq_doorbell,
+		.cq_doorbell = &cq_doorbell,
+	};
+	size_t bytes = RTE_ALIGN_CEIL(brg_queue_bytes(DEPTH), RTE_CACHE_LINE_SIZE);
+
+	dma = aligned_alloc(PAGE, brg_queue_dma_bytes(&opts));
+	qp = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
+	memory = aligned_alloc(PAGE, 64 * PAGE);
+	if (!dma || !qp || !memory)
+		return -1;
+	memset(dma, 0, brg_queue_dma_bytes(&opts));
+	memset(qp, 0, bytes);
+	opts.dma = dma;
+	brg_queue_init(qp, &opts);
+	ctrl = (struct brg_nvme_ctrl){.bdf = "0000:00:1f.7"};
+	qp->ctrl = &ctrl;
+	return 0;
+}
+
+static int free_queue(void **state)
+{
+	free(memory);
+	free(qp);
+	free(dma);
+	return 0;
+}
+
+static void never(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	fail_msg("nothing completes here");
+}
+
+static const struct brg_nvme_sqe *last(void)
+{
+	return &qp->path.sq[(qp->path.sq_tail + DEPTH - 1) % DEPTH];
+}
+
+static int read_pieces(const struct iovec *iov, unsigned int n)
+{
+	return brg_nvme_readv(qp, &ns, iov, n, 5, never, NULL);
+}
+
+static void pages_need_no_sgl(void **state)
+{
+	const struct iovec two[] = {{memory + 512, PAGE - 512}, {memory + 8 * PAGE, 512}};
+	const struct iovec many[] = {
+		{memory + 4, PAGE - 4}, {memory + 8 * PAGE, 2 * PAGE}, {memory + 4 * PAGE, 4}};
+	const uint64_t *list;
+
+	assert_int_equal(read_pieces(two, 2), 0);
+	assert_int_equal(last()->flags, 0);
+	assert_int_equal(last()->cdw10, 5);
+	assert_int_equal(last()->cdw12, 7);
+	assert_true(last()->prp1 == (uintptr_t)two[0].iov_base);
+	assert_true(last()->prp2 == (uintptr_t)two[1].iov_base);
+	assert_int_equal(read_pieces(many, 3), 0);
+	assert_int_equal(last()->cdw12, 3 * 8 - 1);
+	list = (const uint64_t *)(uintptr_t)last()->prp2;
+	assert_true(list[0] == (uintptr_t)memory + 8 * PAGE);
+	assert_true(list[1] == (uintptr_t)memory + 9 * PAGE);
+	assert_true(list[2] == (uintptr_t)memory + 4 * PAGE);
+}
+
+static void others_take_an_sgl(void **state)
+{
+	const struct iovec odd[] = {{memory + 100, 100}, {memory + 300, 412}};
+	const uint64_t *list;
+
+	assert_fails(read_pieces(odd, 2), ENOTSUP, "no scatter gather lists (SGLS 0)");
+	assert_int_equal(qp->path.sq_tail, 0);
+	ctrl.id.sgls = 1;
+	assert_int_equal(read_pieces(odd, 2), 0);
+	assert_int_equal(last()->flags, 0x40);
+	assert_int_equal(last()->cdw12, 0);
+	assert_true(last()->prp2 == (UINT64_C(0x30) << 56 | 2 * 16));
+	list = (const uint64_t *)(uintptr_t)last()->prp1;
+	assert_true(list[0] == (uintptr_t)memory + 100);
+	assert_true(list[1] == 100); /* and type 0: data */
+	assert_true(list[2] == (uintptr_t)memory + 300);
+	assert_true(list[3] == 412);
+}
+
+static void bad_pieces(void **state)
+{
+	struct iovec iov[17];
+
+	ctrl.id.sgls = 1;
+	for (unsigned int i = 0; i < 17; i++)
+		iov[i] = (struct iovec){memory + 1024 * i, 512};
+	assert_int_equal(read_pieces(iov, 16), 0);
+	assert_fails(read_pieces(iov, 17), EINVAL, "17 pieces: a command has room for 16");
+	assert_fails(read_pieces(iov, 0), EINVAL, "no pieces");
+	iov[1].iov_len = 0;
+	assert_fails(read_pieces(iov, 2), EINVAL, "piece 1 is empty");
+	iov[1].iov_len = 510;
+	assert_fails(read_pieces(iov, 2), EINVAL, "piece 1: 510 bytes");
+	iov[1].iov_len = 508;
+	assert_fails(read_pieces(iov, 2), EINVAL, "1020 bytes are no multiple");
+	iov[1].iov_len = SIZE_MAX - 3;
+	assert_fails(read_pieces(iov, 2), EINVAL, "more than the 32768 bytes");
+	iov[1].iov_len = 512;
+	assert_fails(brg_nvme_writev(qp, &ns, iov, 2, ns.blocks - 1, never, NULL), EINVAL,
+		     "beyond");
+}
+
+/* The CRC's check value; a guard of the data alone, and of metadata before it. */
+static void guards(void **state)
+{
+	const struct brg_nvme_ns nine = {.block_size = 9};
+	const struct brg_nvme_meta only = {.bytes = 8, .pi_type = 1};
+	const struct brg_nvme_meta behind = {.bytes = 12, .pi_type = 1};
+	const struct brg_nvme_protect p = {.app_tag = 0x1122, .ref_tag = 0x33445566};
+	uint8_t md[12] = {'6', '7', '8', '9'};
+	const struct brg_nvme_ns five = {.block_size = 5};
+
+	brg_nvme_protect_fill(&nine, &only, &p, "123456789", md, 1);
+	assert_memory_equal(md, "\xd0\xdb\x11\x22\x33\x44\x55\x66", 8);
+	memcpy(md, "6789", 4);
+	brg_nvme_protect_fill(&five, &behind, &p, "12345", md, 1);
+	assert_memory_equal(md, "6789\xd0\xdb\x11\x22\x33\x44\x55\x66", 12);
+}
+
+/* Types 1 and 2 count the reference tag, type 3 does not; all-ones turn checks off. */
+static void tags(void **state)
+{
+	struct brg_nvme_meta meta = {.bytes = 8, .extended = true, .pi_type = 2, .pi_first = true};
+	struct brg_nvme_protect p = {.app_tag = 7,
+				     .app_mask = 0xffff,
+				     .ref_tag = UINT32_MAX,
+				     .check_guard = true,
+				     .check_app = true,
+				     .check_ref = true};
+
+	memset(memory, 0x5a, 3 * 520);
+	brg_nvme_protect_fill(&ns, &meta, &p, memory, NULL, 3);
+	assert_memory_equal(memory + 520 + 512 + 4, "\0\0\0\0", 4); /* it wraps */
+	assert_int_equal(brg_nvme_protect_check(&ns, &meta, &p, memory, NULL, 3), 0);
+	memory[2 * 520] ^= 1;
+	assert_fails(brg_nvme_protect_check(&ns, &meta, &p, memory, NULL, 3), EILSEQ, "block 2");
+	memset(memory + 2 * 520 + 512 + 2, 0xff, 2);
+	assert_int_equal(brg_nvme_protect_check(&ns, &meta, &p, memory, NULL, 3), 0);
+	meta.pi_type = 3; /* wants the reference tag all-ones as well */
+	assert_fails(brg_nvme_protect_check(&ns, &meta, &p, memory + 520, NULL, 2), EILSEQ,
+		     "block 0: its reference tag");
+	p.check_ref = false;
+	assert_fails(brg_nvme_protect_check(&ns, &meta, &p, memory + 520, NULL, 2), EILSEQ,
+		     "block 1: its guard");
+}
+
+#define with_queue(test) cmocka_unit_test_setup_teardown(test, make_queue, free_queue)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_queue(pages_need_no_sgl),
+		with_queue(others_take_an_sgl),
+		with_queue(bad_pieces),
+		cmocka_unit_test(guards),
+		with_queue(tags),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
