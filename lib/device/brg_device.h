@@ -187,6 +187,22 @@ BRG_API
 int brg_device_set_memory_decode(struct brg_device *dev, bool on);
 
 /**
+ * Have this many virtual functions (SR-IOV) of the open function @p pf; those there were before go.
+ * They are vfio-pci's as well, and are opened while @p pf is open; all must be closed before their
+ * number changes or @p pf is reset or closed.
+ *
+ * @return 0; -ENOTSUP (it can have none), -EINVAL (more than it can have), -EPERM (vfio-pci's
+ *         parameter enable_sriov is off: the sentence says how to turn it on), or what the kernel
+ *         says. One thread at a time.
+ */
+BRG_API
+int brg_device_set_vfs(struct brg_device *pf, unsigned int count);
+
+/** The address of virtual function @p index, from 0 on; -ENOENT: there is none. Any thread. */
+BRG_API
+int brg_device_vf(const struct brg_device *pf, unsigned int index, char bdf[16]);
+
+/**
  * Reset the function (VFIO_DEVICE_RESET: FLR where there is one). Every mapping of its BARs is
  * zapped: the next access of each lcore faults again. Where that could be a kernel BUG, mappings
  * that several lcores share are kept from them meanwhile and filled again, see

@@ -32,6 +32,9 @@ int brg_group_join(struct brg_device *dev);
 void brg_group_leave(struct brg_device *dev);
 int brg_group_fd(const struct brg_group *group);
 
+/** The VFIO file of a function that is open in this process; -1: it is not. */
+int brg_group_find_fd(const char *bdf);
+
 /* container.c; the caller holds group.c's lock. */
 
 /** Attach the group of @p dev to a container that takes it, a new one if none does. */
@@ -63,6 +66,12 @@ int brg_region_init(struct brg_region *region, const struct vfio_region_info *in
 
 int brg_device_read_regions(struct brg_device *dev);
 void brg_device_free_regions(struct brg_device *dev);
+
+/* vf.c */
+
+/** The VFIO file of a function, virtual or not, whose group is joined; -EBUSY: it is virtual and
+ * the physical one is to be open here, too. */
+int brg_vf_open(const struct brg_device *dev);
 
 /* irq.c */
 int brg_device_read_irqs(struct brg_device *dev);

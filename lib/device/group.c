@@ -194,6 +194,19 @@ int brg_group_fd(const struct brg_group *group)
 	return group->fd;
 }
 
+int brg_group_find_fd(const char *bdf)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&lock);
+	for (const struct brg_group *g = groups; g; g = g->next)
+		for (const struct brg_device *d = g->devices; d; d = d->next)
+			if (!strcmp(d->info.bdf, bdf))
+				fd = d->fd;
+	pthread_mutex_unlock(&lock);
+	return fd;
+}
+
 struct brg_container *brg_device_container(const struct brg_device *dev)
 {
 	return dev->group->container;

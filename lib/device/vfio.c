@@ -40,10 +40,9 @@ static int open_file(struct brg_device *dev)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 
-	dev->fd = ioctl(brg_group_fd(dev->group), VFIO_GROUP_GET_DEVICE_FD, dev->info.bdf);
+	dev->fd = brg_vf_open(dev);
 	if (dev->fd < 0)
-		return brg_fail(errno, "VFIO does not hand out %s: %s", dev->info.bdf,
-				strerror(errno));
+		return dev->fd;
 	if (ioctl(dev->fd, VFIO_DEVICE_GET_INFO, &info)) {
 		int err = errno;
 

@@ -662,6 +662,22 @@ BRG_API
 int brg_nvme_fw_commit(struct brg_nvme_ctrl *ctrl, unsigned int slot, enum nvme_fw_commit_ca action,
 		       enum brg_nvme_fw_needs *needs);
 
+/**
+ * Give a secondary controller, such as a virtual function's (brg_device_set_vfs()), queues and
+ * interrupts of the primary one, @p ctrl, and bring it online (8.26); then its function can be
+ * opened. It is taken offline first. A reset of the primary one takes it offline.
+ * @param cntlid      its identifier: identify, CNS 15h.
+ * @param queues      VQ resources: queue pairs, the admin queue's included.
+ * @param interrupts  VI resources: interrupt vectors.
+ */
+BRG_API
+int brg_nvme_secondary_online(struct brg_nvme_ctrl *ctrl, uint16_t cntlid, uint16_t queues,
+			      uint16_t interrupts);
+
+/** Take it offline: nobody may be using it. */
+BRG_API
+int brg_nvme_secondary_offline(struct brg_nvme_ctrl *ctrl, uint16_t cntlid);
+
 /** Security Send and Receive (5.25, 5.26): the protocol's own bytes, in any memory. */
 BRG_API
 int brg_nvme_security_send(struct brg_nvme_ctrl *ctrl, uint8_t protocol, uint16_t specific,
