@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "brg_device.h"
+#include "device.h"
 #include "tree.h"
 
 #define NVME  "0000:00:04.0"
@@ -329,6 +330,37 @@ static void open_says_why_not(void **state)
 	assert_fails(brg_device_open(GPU, &dev), ENOTSUP, "no-IOMMU mode");
 }
 
+static void virtual_functions(void **state)
+{
+	struct brg_device pf = {.info.bdf = GPU};
+	char bdf[16];
+
+	assert_fails(brg_device_set_vfs(&pf, 1), ENOTSUP, "no virtual functions");
+	put("4\n", PCI_DEVICES "/" GPU "/sriov_totalvfs");
+	assert_fails(brg_device_set_vfs(&pf, 1), EPERM, "enable_sriov");
+	put("0\n", PCI_DEVICES "/" GPU "/sriov_numvfs");
+	assert_fails(brg_device_set_vfs(&pf, 5), EINVAL, "at most 4 virtual functions, not 5");
+	check_file("0", PCI_DEVICES "/" GPU "/sriov_numvfs");
+	assert_int_equal(brg_device_set_vfs(&pf, 3), 0);
+	check_file("3", PCI_DEVICES "/" GPU "/sriov_numvfs");
+	assert_int_equal(brg_device_set_vfs(&pf, 0), 0);
+	check_file("0", PCI_DEVICES "/" GPU "/sriov_numvfs");
+
+	assert_fails(brg_device_vf(&pf, 0, bdf), ENOENT, "no virtual function 0; it has 0 now");
+	link_to("../0000:01:10.0", PCI_DEVICES "/" GPU "/virtfn0");
+	assert_int_equal(brg_device_vf(&pf, 0, bdf), 0);
+	assert_string_equal(bdf, "0000:01:10.0");
+}
+
+/* Nobody here could know the token. */
+static void virtual_function_without_the_physical_one(void **state)
+{
+	const struct brg_device vf = {.info.bdf = "0000:01:10.0"};
+
+	link_to("../" GPU, PCI_DEVICES "/0000:01:10.0/physfn");
+	assert_fails(brg_vf_open(&vf), EBUSY, "open that first");
+}
+
 #define on_a_tree(test) cmocka_unit_test_setup_teardown(test, make_tree, remove_tree)
 
 int main(void)
@@ -353,6 +385,8 @@ int main(void)
 		on_a_tree(refused_device_gets_its_override_back),
 		on_a_tree(unbind_clears_the_override),
 		on_a_tree(open_says_why_not),
+		on_a_tree(virtual_functions),
+		on_a_tree(virtual_function_without_the_physical_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
