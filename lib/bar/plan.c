@@ -159,9 +159,14 @@ static int check_lazy(const struct brg_bar_opts *opts, const struct brg_bar *bar
 }
 
 /* Needs to know the fault handler, which takes some time when first asked. */
-static __attribute__((noinline)) int
-choose_by_handler(const struct brg_bar_opts *opts, const struct brg_bar *bar, struct brg_how *how)
+static __attribute__((noinline)) int choose_by_handler(const struct brg_bar_opts *opts,
+						       struct brg_mapping *m)
 {
+	const struct brg_bar *bar = &m->bar;
+	struct brg_how *how = &m->how;
+
+	if (how->policy != BRG_BAR_LAZY)
+		m->users = lcores(opts);
 	if (!brg_bar_policy_name(opts->policy))
 		return brg_fail(EINVAL, "there is no policy number %d to map BARs", opts->policy);
 	how->align = choose_align(bar);
@@ -177,13 +182,14 @@ choose_by_handler(const struct brg_bar_opts *opts, const struct brg_bar *bar, st
 	return 0;
 }
 
+/* What is mapped lazily and small, as registers are, is through with a few instructions. */
 int brg_bar_choose(const struct brg_bar_opts *opts, struct brg_mapping *m)
 {
 	m->how = (struct brg_how){.policy = opts->policy, .node = -1};
-	m->users = opts->policy == BRG_BAR_LAZY ? 1 : lcores(opts);
+	m->users = 1;
 	if (m->how.policy == BRG_BAR_LAZY && m->bar.length < BRG_MIB_2 && opts->lcores <= 1)
 		return 0;
-	return choose_by_handler(opts, &m->bar, &m->how);
+	return choose_by_handler(opts, m);
 }
 
 /* In words */
