@@ -66,6 +66,19 @@ static json_t *namespace_json(struct brg_nvme_ctrl *ctrl, uint32_t nsid)
 			 (json_int_t)(ns.blocks * ns.block_size));
 }
 
+/* Memory on the device; NULL when it has none. */
+static json_t *cmb_json(struct brg_nvme_ctrl *ctrl)
+{
+	struct brg_nvme_cmb cmb;
+
+	if (brg_nvme_cmb_get(ctrl, &cmb))
+		return NULL;
+	return json_pack("{s:i, s:I, s:I, s:b, s:b, s:b}", "bar", (int)cmb.bar, "offset",
+			 (json_int_t)cmb.offset, "bytes", (json_int_t)cmb.size, "submission_queues",
+			 cmb.submission_queues, "read_data", cmb.read_data, "write_data",
+			 cmb.write_data);
+}
+
 static json_t *identify(struct brg_nvme_ctrl *ctrl, const char *bdf)
 {
 	static uint32_t nsids[MOST_NAMESPACES];
@@ -81,6 +94,7 @@ static json_t *identify(struct brg_nvme_ctrl *ctrl, const char *bdf)
 	for (int i = 0; i < n; i++)
 		json_array_append_new(list, namespace_json(ctrl, nsids[i]));
 	json = controller_json(ctrl, bdf);
+	json_object_set_new(json, "cmb", cmb_json(ctrl)); /* NULL: left out */
 	json_object_set_new(json, "namespaces", list);
 	return json;
 }
@@ -104,6 +118,20 @@ static void add_namespace(struct table *t, const json_t *ns)
 		   size_text(size, (uint64_t)json_integer_value(json_object_get(ns, "bytes"))));
 }
 
+static void print_cmb(const json_t *cmb)
+{
+	char size[24];
+
+	if (!cmb)
+		return;
+	printf("%-12s  %s in BAR %lld%s%s%s\n", "cmb",
+	       size_text(size, (uint64_t)json_integer_value(json_object_get(cmb, "bytes"))),
+	       json_integer_value(json_object_get(cmb, "bar")),
+	       json_is_true(json_object_get(cmb, "submission_queues")) ? ", submission queues" : "",
+	       json_is_true(json_object_get(cmb, "read_data")) ? ", data of reads" : "",
+	       json_is_true(json_object_get(cmb, "write_data")) ? ", data of writes" : "");
+}
+
 static void print_text(const json_t *json)
 {
 	static const char *const heads[] = {">namespace", ">blocks", ">bytes each", "size", NULL};
@@ -118,7 +146,9 @@ static void print_text(const json_t *json)
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		printf("%-12s  %s\n", strcmp(keys[i], "bdf") ? keys[i] : "address",
 		       json_string_value(json_object_get(json, keys[i])));
-	printf("%-12s  %s\n\n", "max transfer", size_text(size, (uint64_t)most));
+	printf("%-12s  %s\n", "max transfer", size_text(size, (uint64_t)most));
+	print_cmb(json_object_get(json, "cmb"));
+	printf("\n");
 	t = table_new(heads);
 	json_array_foreach (list, i, ns) {
 		add_namespace(t, ns);

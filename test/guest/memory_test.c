@@ -13,6 +13,7 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "command.h"
 #include "pattern.h"
 
 #define PAGE  4096
@@ -264,6 +265,20 @@ static void a_controller_without(void **state)
 	brg_device_close(d);
 }
 
+/* For the command to open it, the device must not be open here. */
+static void the_command_tells(void **state)
+{
+	const char *barrage = getenv("BARRAGE");
+	int status;
+
+	assert_non_null(barrage);
+	brg_device_close(dev);
+	status = run(barrage, "identify", test_bdf(), NULL);
+	assert_works(brg_device_open(test_bdf(), &dev));
+	assert_int_equal(status, 0);
+	assert_printed("16 MiB in BAR 2, submission queues, data of reads, data of writes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +289,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(persistent_memory, open_ctrl, close_ctrl),
 		cmocka_unit_test_setup_teardown(cmb_and_pmr, open_ctrl, close_ctrl),
 		cmocka_unit_test(a_controller_without),
+		cmocka_unit_test(the_command_tells),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
