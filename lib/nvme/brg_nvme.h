@@ -209,8 +209,10 @@ struct brg_nvme_qpair_opts {
 				      a brg_bar_share() of the controller's, safe on any kernel */
 	bool interrupts; /* completions raise a vector: see brg_nvme_wait(); the controller must
 			    have been opened with interrupts, too */
-	bool manual;	 /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
-	bool sq_in_cmb;	 /* its submission queue lies in the device: see brg_nvme_cmb_enable() */
+	bool latency;	/* time every command, at some 100 instructions each: see brg_nvme_latency()
+			 */
+	bool manual;	/* what is submitted waits for brg_nvme_ring(): one doorbell for many */
+	bool sq_in_cmb; /* its submission queue lies in the device: see brg_nvme_cmb_enable() */
 };
 
 /**
@@ -357,6 +359,16 @@ int brg_nvme_arm(struct brg_nvme_qpair *qp);
  */
 BRG_API
 int brg_nvme_wait(struct brg_nvme_qpair *qp, int timeout_ms);
+
+struct brg_hist;
+
+/**
+ * How long commands took from submission to callback, in ticks of the TSC (brg_stat.h); those that
+ * were cancelled are left out. NULL: the queue pair was created without. Owned by the queue pair;
+ * for the thread that uses it.
+ */
+BRG_API
+const struct brg_hist *brg_nvme_latency(const struct brg_nvme_qpair *qp);
 
 /** What has become of a queue pair's commands since it was created. */
 struct brg_nvme_stats {

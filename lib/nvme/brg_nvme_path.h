@@ -49,7 +49,8 @@ int brg_nvme_submit_any(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 			enum nvme_io_opcode opcode, void *buf, uint64_t lba, uint32_t nblocks,
 			brg_nvme_cb cb, void *arg);
 BRG_API
-int brg_nvme_full(struct brg_nvme_qpair *qp);
+int brg_nvme_submit_slowly(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe,
+			   brg_nvme_cb cb, void *arg);
 BRG_API
 int brg_nvme_poll_ready(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cqe,
 			unsigned int max);
@@ -141,7 +142,7 @@ brg_nvme_submit_rw(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		return brg_nvme_submit_any(qp, ns, opcode, buf, lba, nblocks, cb, arg);
 	tracker = p->free;
 	if (BRG_NVME_UNLIKELY(!tracker))
-		return brg_nvme_full(qp);
+		return brg_nvme_submit_any(qp, ns, opcode, buf, lba, nblocks, cb, arg);
 	p->free = tracker->u.next;
 	tracker->cb = cb;
 	tracker->u.arg = arg;
@@ -174,7 +175,7 @@ static inline int brg_nvme_submit(struct brg_nvme_qpair *qp, const struct brg_nv
 	struct brg_nvme_sqe *slot = &p->sq[tail];
 
 	if (BRG_NVME_UNLIKELY(!tracker))
-		return brg_nvme_full(qp);
+		return brg_nvme_submit_slowly(qp, sqe, cb, arg);
 	p->free = tracker->u.next;
 	tracker->cb = cb;
 	tracker->u.arg = arg;

@@ -48,7 +48,7 @@ int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *s
 			 size_t len, brg_nvme_cb cb, void *arg)
 {
 	uint64_t first = (uintptr_t)buf, last = first + len - 1;
-	const struct brg_nvme_tracker *tracker = qp->path.free;
+	const struct brg_nvme_tracker *tracker = qp->timed ? qp->timed_free : qp->path.free;
 	struct brg_nvme_sqe whole = *sqe;
 
 	if (first & 3)
@@ -57,7 +57,7 @@ int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *s
 		return brg_fail(EINVAL, "%zu bytes of data: it takes 1 to %zu", len,
 				qp->max_transfer);
 	if (!tracker)
-		return brg_nvme_full(qp);
+		return brg_queue_full(qp);
 	whole.prp1 = first;
 	whole.prp2 = 0;
 	/* The list of the command that brg_nvme_submit() is about to take. */

@@ -26,7 +26,7 @@ void brg_gate_shut(struct brg_nvme_qpair *qp)
 	}
 	qp->path.next = shut;
 	qp->path.phase = 0;
-	qp->path.free = NULL;
+	brg_queue_hide_trackers(qp);
 }
 
 static void open_gate(struct brg_nvme_qpair *qp)
@@ -97,7 +97,7 @@ int brg_gate_poll(struct brg_nvme_qpair *qp, unsigned int max)
 			return 0; /* a reset was faster */
 		return come_back(qp, max);
 	case BRG_GATE_DEAD:
-		return brg_nvme_full(qp);
+		return brg_queue_full(qp);
 	default:
 		return 0;
 	}

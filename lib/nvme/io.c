@@ -42,16 +42,14 @@ static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvm
 	uint64_t last = first + (uint64_t)io->nblocks * ns->block_size - 1; /* byte */
 	int err = check(qp->max_transfer, ns, first, io->lba, io->nblocks);
 	struct brg_nvme_path *p = &qp->path;
-	struct brg_nvme_tracker *tracker = p->free;
+	struct brg_nvme_tracker *tracker;
 	uint64_t prp2 = 0;
 
 	if (err)
 		return err;
+	tracker = brg_queue_take(qp, io->cb, io->arg);
 	if (!tracker)
-		return brg_nvme_full(qp);
-	p->free = tracker->u.next;
-	tracker->cb = io->cb;
-	tracker->u.arg = io->arg;
+		return brg_queue_full(qp);
 	if (!brg_prp_is_one_page(first, last))
 		prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->dw0 >> 16));
 	brg_nvme_fill(&p->sq[p->sq_tail], tracker->dw0 | opcode, ns->nsid, first, prp2, io->lba,
@@ -168,6 +166,20 @@ int brg_nvme_write_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 			const struct brg_nvme_io *ios, unsigned int count)
 {
 	return submit_many(qp, ns, nvme_cmd_write, ios, count);
+}
+
+int brg_nvme_submit_slowly(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe,
+			   brg_nvme_cb cb, void *arg)
+{
+	struct brg_nvme_tracker *tracker = brg_queue_take(qp, cb, arg);
+	uint32_t tail = qp->path.sq_tail;
+
+	if (!tracker)
+		return brg_queue_full(qp);
+	qp->path.sq[tail] = *sqe;
+	qp->path.sq[tail].cid = tracker->dw0 >> 16;
+	brg_nvme_publish(&qp->path, tail);
+	return 0;
 }
 
 int brg_nvme_prepare(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,

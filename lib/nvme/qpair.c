@@ -135,6 +135,7 @@ void brg_qpair_release(struct brg_nvme_qpair *qp)
 	brg_cmb_give_ring(qp->ctrl, &qp->sq_ring);
 	brg_bar_unmap(qp->share);
 	free(qp->aged);
+	brg_latency_free(qp);
 	rte_free(qp->dma);
 	rte_free(qp);
 }
@@ -258,7 +259,11 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 	qp->vector = opts && opts->interrupts ? qid : 0;
 	ctrl->qpairs[qid] = qp;
 	qp->aged = calloc(depth, sizeof(*qp->aged));
-	err = qp->aged ? brg_qpair_create_rings(qp) : brg_fail(ENOMEM, "out of memory");
+	err = qp->aged ? 0 : brg_fail(ENOMEM, "out of memory");
+	if (!err && opts && opts->latency)
+		err = brg_latency_init(qp);
+	if (!err)
+		err = brg_qpair_create_rings(qp);
 	if (err) {
 		if (!ctrl->failed) /* else the controller may yet use the rings */
 			brg_qpair_release(qp);

@@ -102,6 +102,16 @@ void brg_queue_free_trackers(struct brg_nvme_qpair *qp)
 		tracker->u.next = qp->path.free;
 		qp->path.free = tracker;
 	}
+	if (qp->timed) {
+		qp->timed_free = qp->path.free;
+		qp->path.free = NULL;
+	}
+}
+
+void brg_queue_hide_trackers(struct brg_nvme_qpair *qp)
+{
+	qp->path.free = NULL;
+	qp->timed_free = NULL;
 }
 
 void brg_queue_restart(struct brg_nvme_qpair *qp)
@@ -117,7 +127,7 @@ void brg_queue_restart(struct brg_nvme_qpair *qp)
 	brg_queue_free_trackers(qp);
 }
 
-int brg_nvme_full(struct brg_nvme_qpair *qp)
+int brg_queue_full(const struct brg_nvme_qpair *qp)
 {
 	if (qp->error)
 		return brg_fail(-qp->error,
@@ -316,7 +326,7 @@ unsigned int brg_queue_cancel(struct brg_nvme_qpair *qp, uint16_t status)
 	unsigned int count = 0;
 	uint32_t cid;
 
-	qp->path.free = NULL;
+	brg_queue_hide_trackers(qp);
 	for (cid = 0; cid + 1 < qp->path.depth; cid++) {
 		struct brg_nvme_tracker *tracker = brg_queue_trackers(qp) + cid;
 		brg_nvme_cb cb = tracker->cb;

@@ -70,6 +70,11 @@ struct brg_nvme_qpair {
 	struct brg_aged *aged; /* one per identifier */
 	struct brg_nvme_stats stats;
 
+	/* latency.c */
+	struct brg_timed *timed; /* one per identifier; NULL: commands are not timed */
+	struct brg_nvme_tracker *timed_free;
+	struct brg_hist *latency;
+
 	/* The owner's. */
 	struct brg_nvme_ctrl *ctrl;
 	const struct brg_bar *bar; /* that its doorbells are in */
@@ -125,6 +130,12 @@ size_t brg_queue_dma_bytes(const struct brg_queue_opts *opts);
 /** Make a queue pair of zeroed memory: brg_queue_bytes() of it. */
 void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts);
 
+/** Why there is no tracker: -EAGAIN, or the error that the queue pair takes no commands for. */
+int brg_queue_full(const struct brg_nvme_qpair *qp) __attribute__((cold));
+
+/** No tracker is free from now on, which every submission checks anyway. */
+void brg_queue_hide_trackers(struct brg_nvme_qpair *qp);
+
 /** Put all trackers that are not in use into the free list. */
 void brg_queue_free_trackers(struct brg_nvme_qpair *qp);
 
@@ -165,6 +176,14 @@ void brg_gate_park(struct brg_nvme_qpair *qp);
  *  were called back, or the error. */
 int brg_gate_fail(struct brg_nvme_qpair *qp, int error, uint16_t status);
 
+/* latency.c */
+
+int brg_latency_init(struct brg_nvme_qpair *qp);
+void brg_latency_free(struct brg_nvme_qpair *qp);
+
+/** As brg_queue_take(), for commands that are timed. */
+struct brg_nvme_tracker *brg_latency_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb, void *arg);
+
 /* watch.c */
 
 /** Look after an I/O queue pair once in a while. Returns as brg_nvme_poll(). */
@@ -188,6 +207,20 @@ static inline size_t brg_queue_list_entries(size_t max_transfer)
 	size_t needed = brg_prp_list_entries(max_transfer);
 
 	return needed && needed < BRG_LEAST_ENTRIES ? BRG_LEAST_ENTRIES : needed;
+}
+
+/** Take a tracker for a command. NULL: there is none. */
+static inline struct brg_nvme_tracker *brg_queue_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb,
+						      void *arg)
+{
+	struct brg_nvme_tracker *tracker = qp->path.free;
+
+	if (!tracker)
+		return qp->timed ? brg_latency_take(qp, cb, arg) : NULL;
+	qp->path.free = tracker->u.next;
+	tracker->cb = cb;
+	tracker->u.arg = arg;
+	return tracker;
 }
 
 /** Room for the PRP list of a command; it does not cross a page. */

@@ -109,7 +109,7 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		  enum nvme_io_opcode opcode, const struct iovec *iov, unsigned int n, uint64_t lba,
 		  brg_nvme_cb cb, void *arg)
 {
-	const struct brg_nvme_tracker *tracker = qp->path.free;
+	const struct brg_nvme_tracker *tracker = qp->timed ? qp->timed_free : qp->path.free;
 	struct brg_nvme_sqe sqe = {
 		.opcode = opcode,
 		.nsid = ns->nsid,
@@ -122,7 +122,7 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 	if (err)
 		return err;
 	if (!tracker)
-		return brg_nvme_full(qp);
+		return brg_queue_full(qp);
 	sqe.cdw12 = bytes / ns->block_size - 1;
 	/* That of the command that brg_nvme_submit() is about to take. */
 	list = brg_queue_list(qp, tracker->dw0 >> 16);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_malloc.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "bar.h"
+#include "brg_stat.h"
 #include "ctrl.h"
 #include "device.h"
 
@@ -552,6 +554,41 @@ static void cannot_be_reset(void **state)
 	fake_free(f);
 }
 
+/* Timed commands are commands as all others, and counted when they complete. */
+static void latency(void **state)
+{
+	const struct brg_nvme_qpair_opts opts = {.depth = DEPTH, .latency = true};
+	struct brg_nvme_qpair_opts own = opts;
+	struct fake *f = fake_new();
+	struct calls c = {0};
+	struct brg_nvme_qpair *qp;
+	uint64_t count, before = rte_rdtsc();
+	char buf[512] __attribute__((aligned(4)));
+
+	own.bar = &f->own.bar;
+	assert_null(brg_nvme_latency(qpair(f)));
+	assert_int_equal(brg_nvme_qpair_create(&f->ctrl, &own, &qp), 0);
+	assert_works(qp);
+	count = brg_nvme_latency(qp)->count;
+	assert_int_equal(count, stats_of(qp).completed);
+	assert_true(brg_nvme_latency(qp)->min > 0);
+	assert_true(brg_nvme_latency(qp)->max < rte_rdtsc() - before);
+
+	f->mood = HOLD;
+	f->cannot_abort = true;
+	submit(qp, &c, COMMANDS - 1);
+	assert_int_equal(brg_nvme_read(qp, &ns, buf, 0, 1, on_done, &c), 0);
+	assert_int_equal(brg_nvme_read(qp, &ns, buf, 0, 1, on_done, &c), -EAGAIN);
+	assert_int_equal(brg_nvme_flush(qp, &ns, on_done, &c), -EAGAIN);
+	assert_int_equal(drain(qp), 0);
+	assert_int_equal(c.again, COMMANDS);
+	assert_int_equal(brg_nvme_latency(qp)->count, count);
+	f->mood = OBEY;
+	assert_works(qp);
+	assert_int_equal(brg_nvme_latency(qp)->count, stats_of(qp).completed);
+	fake_free(f);
+}
+
 /* Ask as dpdk-telemetry.py does; the answer without its outermost braces. */
 static const char *ask(int fd, const char *command)
 {
@@ -721,6 +758,7 @@ int main(void)
 		cmocka_unit_test(cannot_be_reset),
 		cmocka_unit_test(under_a_poller),
 		cmocka_unit_test(telemetry),
+		cmocka_unit_test(latency),
 	};
 
 	return cmocka_run_group_tests(tests, start_eal, stop_eal);
