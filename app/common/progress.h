@@ -3,8 +3,8 @@
 #define APP_PROGRESS_H
 
 /*
- * One line on stderr that tells what the program is doing; only on a terminal, and gone before anything
- * else is printed.
+ * One line on stderr that tells what the program is doing; only on a terminal, and gone before
+ * anything else is printed.
  */
 
 /** Replace the line. */
