@@ -220,6 +220,10 @@ struct brg_nvme_qpair_opts {
  *
  * The queue pair belongs to the lcore that uses it: submit and poll are for one thread at a time.
  *
+ * Where the library is built with -Dtrace=enabled and EAL runs with --trace=barrage.nvme.*, its
+ * commands leave the trace points barrage.nvme.submit (qid, cid, opcode, nsid, lba) and
+ * barrage.nvme.complete (qid, cid, status, TSC ticks); they are timed then, too.
+ *
  * @return 0; -ENOSPC (no queue left: the sentence has how many were granted, or no room in the
  *         CMB), -ENOMEM, -EINVAL, -ENXIO (the CMB is not enabled), -ENOTSUP (it takes no queues),
  *         and errors of brg_nvme_admin().

@@ -10,6 +10,7 @@
 #include "base.h"
 #include "ctrl.h"
 #include "prp.h"
+#include "trace.h"
 
 /* What a request must be. */
 static int check(size_t max_transfer, const struct brg_nvme_ns *ns, uint64_t buf, uint64_t lba,
@@ -54,6 +55,7 @@ static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvm
 		prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->dw0 >> 16));
 	brg_nvme_fill(&p->sq[p->sq_tail], tracker->dw0 | opcode, ns->nsid, first, prp2, io->lba,
 		      io->nblocks - 1);
+	brg_trace_submit(qp->qid, tracker->dw0 >> 16, opcode, ns->nsid, io->lba);
 	return 0;
 }
 
@@ -178,6 +180,8 @@ int brg_nvme_submit_slowly(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe 
 		return brg_queue_full(qp);
 	qp->path.sq[tail] = *sqe;
 	qp->path.sq[tail].cid = tracker->dw0 >> 16;
+	brg_trace_submit(qp->qid, tracker->dw0 >> 16, sqe->opcode, sqe->nsid,
+			 (uint64_t)sqe->cdw11 << 32 | sqe->cdw10);
 	brg_nvme_publish(&qp->path, tail);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "base.h"
 #include "brg_stat.h"
 #include "ctrl.h"
+#include "trace.h"
 
 /* A command that is timed: by identifier. */
 struct brg_timed {
@@ -38,13 +39,15 @@ static void on_done(void *arg, const struct brg_nvme_cqe *cqe)
 	struct brg_timed *timed = arg;
 	struct brg_nvme_qpair *qp = timed->qp;
 	struct brg_nvme_tracker *tracker = brg_queue_trackers(qp) + (timed - qp->timed);
+	uint64_t ticks = rte_rdtsc() - timed->start;
 
 	if (qp->path.free == tracker) { /* else it was cancelled */
 		qp->path.free = NULL;
 		tracker->u.next = qp->timed_free;
 		qp->timed_free = tracker;
-		brg_hist_add(qp->latency, rte_rdtsc() - timed->start);
+		brg_hist_add(qp->latency, ticks);
 	}
+	brg_trace_complete(qp->qid, cqe->cid, brg_nvme_status(cqe), ticks);
 	timed->cb(timed->arg, cqe);
 }
 

@@ -15,6 +15,7 @@
 #include "cmb.h"
 #include "ctrl.h"
 #include "prp.h"
+#include "trace.h"
 
 #define DEFAULT_DEPTH 256u
 
@@ -260,7 +261,7 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 	ctrl->qpairs[qid] = qp;
 	qp->aged = calloc(depth, sizeof(*qp->aged));
 	err = qp->aged ? 0 : brg_fail(ENOMEM, "out of memory");
-	if (!err && opts && opts->latency)
+	if (!err && ((opts && opts->latency) || brg_trace_is_on()))
 		err = brg_latency_init(qp);
 	if (!err)
 		err = brg_qpair_create_rings(qp);
