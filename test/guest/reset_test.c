@@ -19,7 +19,7 @@
 #define PAGE	 4096
 #define DEPTH	 32
 #define REQUESTS (DEPTH - 1)
-#define RESETS	 20
+#define RESETS	 100
 
 static struct brg_device *dev;
 static struct brg_nvme_ctrl *ctrl;
