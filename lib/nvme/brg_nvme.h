@@ -558,6 +558,7 @@ size_t brg_nvme_feature_bytes(uint8_t fid);
 BRG_API
 int brg_nvme_timestamp_get(struct brg_nvme_ctrl *ctrl, uint64_t *ms);
 
+/** Set it: milliseconds since 1970. A reset of the controller may set it back to 0. */
 BRG_API
 int brg_nvme_timestamp_set(struct brg_nvme_ctrl *ctrl, uint64_t ms);
 
@@ -694,11 +695,16 @@ int brg_nvme_secondary_online(struct brg_nvme_ctrl *ctrl, uint16_t cntlid, uint1
 BRG_API
 int brg_nvme_secondary_offline(struct brg_nvme_ctrl *ctrl, uint16_t cntlid);
 
-/** Security Send and Receive (5.25, 5.26): the protocol's own bytes, in any memory. */
+/**
+ * Security Send (5.26).
+ * @param data  the protocol's own bytes, in any memory; the caller's.
+ * @param len   of them, at most what brg_nvme_admin() takes.
+ */
 BRG_API
 int brg_nvme_security_send(struct brg_nvme_ctrl *ctrl, uint8_t protocol, uint16_t specific,
 			   const void *data, uint32_t len);
 
+/** Security Receive (5.25). @param data  the caller's, filled with up to @p len bytes. */
 BRG_API
 int brg_nvme_security_receive(struct brg_nvme_ctrl *ctrl, uint8_t protocol, uint16_t specific,
 			      void *data, uint32_t len);
@@ -714,11 +720,12 @@ struct brg_nvme_directive {
 	uint32_t len;
 };
 
-/** @param result  set to dword 0 of the completion; may be NULL. */
+/** Directive Send (5.8). @param result  set to dword 0 of the completion; may be NULL. */
 BRG_API
 int brg_nvme_directive_send(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_directive *directive,
 			    uint32_t *result);
 
+/** Directive Receive (5.7), into the caller's data. @param result  as for sending. */
 BRG_API
 int brg_nvme_directive_receive(struct brg_nvme_ctrl *ctrl,
 			       const struct brg_nvme_directive *directive, uint32_t *result);
