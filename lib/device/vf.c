@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base.h"
 #include "device.h"
@@ -100,12 +101,29 @@ static int set_token(int pf_fd, const unsigned char *token)
 	return ioctl(pf_fd, VFIO_DEVICE_FEATURE, &set) ? -errno : 0;
 }
 
+/* The kernel resets the function, and does not wait for its lock, which whoever is just binding it
+ * may hold: that passes. */
+static int get_file(const struct brg_device *dev, const char *name)
+{
+	int fd = -1;
+
+	for (unsigned int tries = 100; fd < 0 && tries; tries--) {
+		fd = ioctl(brg_group_fd(dev->group), VFIO_GROUP_GET_DEVICE_FD, name);
+		if (fd < 0 && (errno != EAGAIN || tries == 1))
+			return brg_fail(errno, "VFIO does not hand out %s: %s", dev->info.bdf,
+					strerror(errno));
+		if (fd < 0)
+			usleep(10000);
+	}
+	return fd;
+}
+
 /* "0000:00:04.1 vf_token=UUID" */
 static int open_with_token(const struct brg_device *vf, int pf_fd, const char *pf)
 {
 	unsigned char token[TOKEN_BYTES];
 	char name[96];
-	int fd, len, rc;
+	int len, rc;
 
 	if (getrandom(token, sizeof(token), 0) != sizeof(token))
 		return brg_fail(EIO, "the kernel has no random bytes");
@@ -117,10 +135,7 @@ static int open_with_token(const struct brg_device *vf, int pf_fd, const char *p
 	for (int i = 0; i < TOKEN_BYTES; i++)
 		len += snprintf(name + len, sizeof(name) - len, "%s%02x",
 				i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", token[i]);
-	fd = ioctl(brg_group_fd(vf->group), VFIO_GROUP_GET_DEVICE_FD, name);
-	return fd < 0 ? brg_fail(errno, "VFIO does not hand out %s: %s", vf->info.bdf,
-				 strerror(errno))
-		      : fd;
+	return get_file(vf, name);
 }
 
 int brg_vf_open(const struct brg_device *dev)
@@ -128,12 +143,8 @@ int brg_vf_open(const struct brg_device *dev)
 	char pf[16];
 	int fd, pf_fd;
 
-	if (!needs_token(dev, pf)) {
-		fd = ioctl(brg_group_fd(dev->group), VFIO_GROUP_GET_DEVICE_FD, dev->info.bdf);
-		return fd < 0 ? brg_fail(errno, "VFIO does not hand out %s: %s", dev->info.bdf,
-					 strerror(errno))
-			      : fd;
-	}
+	if (!needs_token(dev, pf))
+		return get_file(dev, dev->info.bdf);
 	pf_fd = brg_group_find_fd(pf);
 	if (pf_fd < 0)
 		return brg_fail(EBUSY,
