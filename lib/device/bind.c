@@ -69,14 +69,43 @@ static int unbind_from(const struct brg_device_info *info)
 	return 0;
 }
 
+/*
+ * A function that was just plugged in may be on its way to a driver already. Its link is there
+ * before the driver has finished (the kernel's really_probe()), and drivers_probe then returns at
+ * once. Two files wait for the function's lock, which its driver has meanwhile: since ef6dcbdd8eb2
+ * (5.14) a driver's bind, which then says that the function is bound, and before that
+ * driver_override.
+ */
+static void let_driver_finish(const struct brg_device_info *info, const char *driver)
+{
+	char override[64];
+
+	read_override(info, override, sizeof(override));
+	brg_sysfs_write(info->bdf, PCI_DRIVERS "/%s/bind", driver);
+}
+
+/* Which driver has the function, if any: "" and -ENODEV where none. */
+static int read_driver(const struct brg_device_info *info, char *driver, size_t size)
+{
+	int rc = brg_sysfs_link(driver, size, PCI_DEVICES "/%s/driver", info->bdf);
+
+	if (!rc) {
+		let_driver_finish(info, driver);
+		rc = brg_sysfs_link(driver, size, PCI_DEVICES "/%s/driver", info->bdf);
+	}
+	if (!rc)
+		return 0;
+	driver[0] = 0;
+	return -ENODEV;
+}
+
 /* Whether a driver took it shows in the device's own link, not in what the write returns. */
 static int probe(const struct brg_device_info *info, char *driver, size_t size)
 {
 	int rc = brg_sysfs_write(info->bdf, "/sys/bus/pci/drivers_probe");
 
-	if (!brg_sysfs_link(driver, size, PCI_DEVICES "/%s/driver", info->bdf))
+	if (!read_driver(info, driver, size))
 		return 0;
-	driver[0] = 0;
 	return rc ? rc : -ENODEV;
 }
 
@@ -137,6 +166,7 @@ int brg_device_bind(const char *bdf, const char *driver)
 	rc = brg_device_info_get(bdf, &info);
 	if (rc)
 		return rc;
+	read_driver(&info, info.driver, sizeof(info.driver));
 	read_override(&info, override, sizeof(override));
 	if (driver ? !strcmp(driver, info.driver) : info.driver[0] && !override[0])
 		return 0;

@@ -101,15 +101,17 @@ static int set_token(int pf_fd, const unsigned char *token)
 	return ioctl(pf_fd, VFIO_DEVICE_FEATURE, &set) ? -errno : 0;
 }
 
-/* The kernel resets the function, and does not wait for its lock, which whoever is just binding it
- * may hold: that passes. */
+/*
+ * Whoever is just binding the function has its lock, which the kernel does not wait for before it
+ * resets the function (EAGAIN), and may not yet have told VFIO of it (ENODEV). Both pass.
+ */
 static int get_file(const struct brg_device *dev, const char *name)
 {
 	int fd = -1;
 
 	for (unsigned int tries = 100; fd < 0 && tries; tries--) {
 		fd = ioctl(brg_group_fd(dev->group), VFIO_GROUP_GET_DEVICE_FD, name);
-		if (fd < 0 && (errno != EAGAIN || tries == 1))
+		if (fd < 0 && ((errno != EAGAIN && errno != ENODEV) || tries == 1))
 			return brg_fail(errno, "VFIO does not hand out %s: %s", dev->info.bdf,
 					strerror(errno));
 		if (fd < 0)
