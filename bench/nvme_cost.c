@@ -145,13 +145,13 @@ static __attribute__((noinline)) uint64_t submit_one(unsigned int count)
 static __attribute__((noinline)) uint64_t submit_prepared(unsigned int count)
 {
 	struct brg_nvme_qpair *q = qp;
-	struct brg_nvme_sqe sqe;
+	struct brg_nvme_prepared prepared = {.cb = on_read, .arg = &done}, *command = &prepared;
 	uint64_t start;
 
 	check(brg_nvme_prepare(ctrl, &ns, nvme_cmd_read, buffers, random_lba(), blocks, NULL,
-			       &sqe));
-	start = begin(q, NULL, 0);
-	if (brg_nvme_submit(q, &sqe, on_read, &done))
+			       &prepared.sqe));
+	start = begin(q, command, 0);
+	if (brg_nvme_submit_prepared(q, command))
 		errx(1, "%s", brg_errmsg());
 	return rte_rdtsc() - start;
 }
@@ -192,15 +192,17 @@ static __attribute__((noinline)) uint64_t submit_manual(unsigned int count)
 static __attribute__((noinline)) uint64_t submit_many_prepared(unsigned int count)
 {
 	struct brg_nvme_qpair *q = manual;
-	struct brg_nvme_sqe sqes[BATCH];
+	struct brg_nvme_prepared commands[BATCH];
 	uint64_t start;
 
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
+		commands[i] = (struct brg_nvme_prepared){.cb = on_read, .arg = &done};
 		check(brg_nvme_prepare(ctrl, &ns, nvme_cmd_read, buffers + i * IO_SIZE,
-				       random_lba(), blocks, NULL, &sqes[i]));
-	start = begin(q, NULL, 0);
+				       random_lba(), blocks, NULL, &commands[i].sqe));
+	}
+	start = begin(q, commands, 0);
 	for (unsigned int i = 0; i < count; i++)
-		if (brg_nvme_submit(q, &sqes[i], on_read, &done))
+		if (brg_nvme_submit_prepared(q, &commands[i]))
 			errx(1, "%s", brg_errmsg());
 	brg_nvme_ring(q);
 	return rte_rdtsc() - start;

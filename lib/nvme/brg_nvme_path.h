@@ -15,7 +15,8 @@ struct brg_nvme_tracker {
 		void *arg;
 		struct brg_nvme_tracker *next; /* the next free one */
 	} u;
-	uint32_t dw0; /* the identifier in its place in command dword 0; never changed */
+	uint32_t dw0; /* the identifier in its place in command dword 0; never changed, */
+	uint16_t cid; /* nor is the identifier */
 };
 
 /** The beginning of a queue pair. */
@@ -27,14 +28,17 @@ struct brg_nvme_path {
 
 	/* Submissions. */
 	struct brg_nvme_tracker *free; /* the one last used comes first: it is in the cache */
-	struct brg_nvme_sqe *sq;
-	uint32_t sq_tail;	    /* the next entry to fill */
-	uint32_t depth;		    /* entries of the submission queue */
-	volatile uint32_t *publish; /* takes the tail after each call: the doorbell, its shadow, or,
-				       where the user rings, a word that nobody reads */
-	const uint32_t *event;	    /* set by the controller: the shadow tail at which it wants its
-					   doorbell rung; NULL: publishing is all there is to do */
+	struct brg_nvme_sqe *sq;       /* the submission queue, */
+	uint32_t sq_at;		       /* where in it the entry to fill is, in bytes, */
+	uint32_t sq_stop; /* from where on a step takes more than writing a shadow: its end, or,
+			     without a shadow, its beginning, */
+	uint32_t sq_end;  /* and where it ends */
+	bool has_shadow;
+	volatile uint32_t *publish; /* takes the tail after each call: the shadow doorbell, the
+				       doorbell, or, where the user rings, a word that nobody
+				       reads */
 	volatile uint32_t *sq_doorbell;
+	uint32_t depth;	  /* entries of the submission queue */
 	uint64_t sq_base; /* commands submitted in the passes of the ring before this one */
 };
 
@@ -52,6 +56,8 @@ BRG_API
 int brg_nvme_submit_slowly(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe,
 			   brg_nvme_cb cb, void *arg);
 BRG_API
+void brg_nvme_publish_last(struct brg_nvme_path *p);
+BRG_API
 int brg_nvme_poll_ready(struct brg_nvme_qpair *qp, const struct brg_nvme_cqe *cqe,
 			unsigned int max);
 BRG_API
@@ -59,6 +65,17 @@ int brg_nvme_poll_idle(struct brg_nvme_qpair *qp);
 
 #define BRG_NVME_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define BRG_NVME_PAGE	     4096u /* CC.MPS = 0 */
+
+/* The entry to fill, and its index. */
+static inline struct brg_nvme_sqe *brg_nvme_slot(const struct brg_nvme_path *p)
+{
+	return (struct brg_nvme_sqe *)((uint8_t *)p->sq + p->sq_at);
+}
+
+static inline uint32_t brg_nvme_tail(const struct brg_nvme_path *p)
+{
+	return p->sq_at / sizeof(struct brg_nvme_sqe);
+}
 
 /* Entries are written in wide stores. */
 typedef uint64_t __attribute__((may_alias)) brg_nvme_qword;
@@ -93,6 +110,13 @@ static inline void brg_nvme_fill(struct brg_nvme_sqe *slot, uint32_t dw0, uint32
 	q[7] = 0;    /* cdw14, cdw15 */
 }
 
+/* The event index that belongs to a shadow doorbell: the library lays their pages side by side. The
+ * controller sets it to the shadow at which it wants its doorbell rung (5.8). */
+static inline uint32_t *brg_nvme_event(const volatile uint32_t *shadow)
+{
+	return (uint32_t *)((uintptr_t)shadow + BRG_NVME_PAGE);
+}
+
 /*
  * Whether the other side asks for its doorbell when an index goes from @p old to @p now: its event
  * index is one of those that are passed by (as virtio's; 5.8 leaves the arithmetic to the reader).
@@ -102,29 +126,33 @@ static inline bool brg_nvme_event_is_due(uint16_t event, uint16_t now, uint16_t 
 	return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
 
-/* Hand over the entry at @p old, the only new one, or leave that to brg_nvme_ring(). */
-static inline void brg_nvme_publish(struct brg_nvme_path *p, uint32_t old)
+/* Hand over the entry that was filled, or leave that to brg_nvme_ring(). Entry, PRP list and data
+ * must be in memory before the controller is told to fetch them. */
+static inline void brg_nvme_publish(struct brg_nvme_path *p)
 {
-	const uint32_t *event = p->event;
-	uint32_t tail = old + 1;
+	uint32_t next = p->sq_at + sizeof(struct brg_nvme_sqe);
+	volatile uint32_t *publish = p->publish;
+	uint32_t tail, old;
 
-	if (BRG_NVME_UNLIKELY(tail == p->depth)) {
-		p->sq_base += tail;
-		tail = 0;
-	}
-	p->sq_tail = tail;
-	/* Entry, PRP list and data must be in memory before the controller is told to fetch them.
-	 * On x86 that is a compiler barrier, since stores to memory and to the uncached BAR keep
-	 * their order. */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	*p->publish = tail;
-	if (!event)
+	if (BRG_NVME_UNLIKELY(next >= p->sq_stop)) {
+		if (BRG_NVME_UNLIKELY(next == p->sq_end)) {
+			brg_nvme_publish_last(p);
+			return;
+		}
+		p->sq_at = next;
+		/* On x86 a compiler barrier: stores to memory and to the uncached BAR keep their
+		 * order. */
+		__atomic_thread_fence(__ATOMIC_RELEASE);
+		*publish = brg_nvme_tail(p);
 		return;
-	/* It looks at the shadow after it has written the event index: one of us sees the other.
-	 * For a single step brg_nvme_event_is_due() comes down to this; the fence makes the
-	 * compiler look as well, and without volatile it does so in one instruction. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (*event == old)
+	}
+	p->sq_at = next;
+	tail = next / sizeof(struct brg_nvme_sqe);
+	/* The controller looks at the shadow after it has written the event index, and we at the
+	 * index after we have written the shadow: one of us sees the other. What was in the shadow
+	 * is the tail before, and for a single step brg_nvme_event_is_due() comes down to this. */
+	old = __atomic_exchange_n(publish, tail, __ATOMIC_SEQ_CST);
+	if (*brg_nvme_event(publish) == old)
 		*p->sq_doorbell = tail;
 }
 
@@ -135,7 +163,7 @@ brg_nvme_submit_rw(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 {
 	struct brg_nvme_path *p = brg_nvme_path(qp);
 	struct brg_nvme_tracker *tracker;
-	uint32_t last = nblocks - 1, tail;
+	uint32_t last = nblocks - 1;
 
 	if (BRG_NVME_UNLIKELY(
 		    !brg_nvme_is_simple((uintptr_t)buf, lba, last, ns->block_size, ns->blocks)))
@@ -146,9 +174,9 @@ brg_nvme_submit_rw(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 	p->free = tracker->u.next;
 	tracker->cb = cb;
 	tracker->u.arg = arg;
-	tail = p->sq_tail;
-	brg_nvme_fill(&p->sq[tail], tracker->dw0 | opcode, ns->nsid, (uintptr_t)buf, 0, lba, last);
-	brg_nvme_publish(p, tail);
+	brg_nvme_fill(brg_nvme_slot(p), tracker->dw0 | opcode, ns->nsid, (uintptr_t)buf, 0, lba,
+		      last);
+	brg_nvme_publish(p);
 	return 0;
 }
 
@@ -166,22 +194,44 @@ static inline int brg_nvme_write(struct brg_nvme_qpair *qp, const struct brg_nvm
 				  arg);
 }
 
+/* Fill the next entry with a command that has its tracker, and hand it over. */
+static inline void brg_nvme_put(struct brg_nvme_path *p, const struct brg_nvme_tracker *tracker,
+				const struct brg_nvme_sqe *sqe)
+{
+	struct brg_nvme_sqe *slot = brg_nvme_slot(p);
+
+	*slot = *sqe;
+	slot->cid = tracker->cid;
+	brg_nvme_publish(p);
+}
+
 static inline int brg_nvme_submit(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe,
 				  brg_nvme_cb cb, void *arg)
 {
 	struct brg_nvme_path *p = brg_nvme_path(qp);
 	struct brg_nvme_tracker *tracker = p->free;
-	uint32_t tail = p->sq_tail;
-	struct brg_nvme_sqe *slot = &p->sq[tail];
 
 	if (BRG_NVME_UNLIKELY(!tracker))
 		return brg_nvme_submit_slowly(qp, sqe, cb, arg);
 	p->free = tracker->u.next;
 	tracker->cb = cb;
 	tracker->u.arg = arg;
-	*slot = *sqe;
-	slot->cid = (uint16_t)(tracker->dw0 >> 16);
-	brg_nvme_publish(p, tail);
+	brg_nvme_put(p, tracker, sqe);
+	return 0;
+}
+
+static inline int brg_nvme_submit_prepared(struct brg_nvme_qpair *qp,
+					   const struct brg_nvme_prepared *prepared)
+{
+	struct brg_nvme_path *p = brg_nvme_path(qp);
+	struct brg_nvme_tracker *tracker = p->free;
+
+	if (BRG_NVME_UNLIKELY(!tracker))
+		return brg_nvme_submit_slowly(qp, &prepared->sqe, prepared->cb, prepared->arg);
+	p->free = tracker->u.next;
+	/* Callback and argument lie in a tracker as in what is prepared: in one store. */
+	__builtin_memcpy(tracker, prepared, sizeof(prepared->cb) + sizeof(prepared->arg));
+	brg_nvme_put(p, tracker, &prepared->sqe);
 	return 0;
 }
 

@@ -62,7 +62,7 @@ int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *s
 	whole.prp2 = 0;
 	/* The list of the command that brg_nvme_submit() is about to take. */
 	if (!brg_prp_is_one_page(first, last))
-		whole.prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->dw0 >> 16));
+		whole.prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->cid));
 	return brg_nvme_submit(qp, &whole, cb, arg);
 }
 

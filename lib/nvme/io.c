@@ -52,11 +52,43 @@ static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvm
 	if (!tracker)
 		return brg_queue_full(qp);
 	if (!brg_prp_is_one_page(first, last))
-		prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->dw0 >> 16));
-	brg_nvme_fill(&p->sq[p->sq_tail], tracker->dw0 | opcode, ns->nsid, first, prp2, io->lba,
+		prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->cid));
+	brg_nvme_fill(brg_nvme_slot(p), tracker->dw0 | opcode, ns->nsid, first, prp2, io->lba,
 		      io->nblocks - 1);
-	brg_trace_submit(qp->qid, tracker->dw0 >> 16, opcode, ns->nsid, io->lba);
+	brg_trace_submit(qp->qid, tracker->cid, opcode, ns->nsid, io->lba);
 	return 0;
+}
+
+/* Hand over all entries from the tail @p old on. */
+static void publish_many(struct brg_nvme_path *p, uint32_t old)
+{
+	uint32_t tail = brg_nvme_tail(p);
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	*p->publish = tail;
+	if (!p->has_shadow)
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (brg_nvme_event_is_due(*brg_nvme_event(p->publish), tail, old))
+		*p->sq_doorbell = tail;
+}
+
+static void wrap(struct brg_nvme_path *p)
+{
+	if (p->sq_at != p->sq_end)
+		return;
+	p->sq_base += p->depth;
+	p->sq_at = 0;
+}
+
+/* The entry that was filled is the ring's last. */
+void brg_nvme_publish_last(struct brg_nvme_path *p)
+{
+	uint32_t old = brg_nvme_tail(p);
+
+	p->sq_at = p->sq_end;
+	wrap(p);
+	publish_many(p, old);
 }
 
 int brg_nvme_submit_any(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
@@ -67,20 +99,8 @@ int brg_nvme_submit_any(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 	int err = put(qp, ns, opcode, &io);
 
 	if (!err)
-		brg_nvme_publish(&qp->path, qp->path.sq_tail);
+		brg_nvme_publish(&qp->path);
 	return err;
-}
-
-/* Hand over all entries from @p old on. */
-static void publish_many(struct brg_nvme_path *p, uint32_t old)
-{
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	*p->publish = p->sq_tail;
-	if (!p->event)
-		return;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (brg_nvme_event_is_due(*p->event, p->sq_tail, old))
-		*p->sq_doorbell = p->sq_tail;
 }
 
 /*
@@ -95,13 +115,14 @@ put_row(struct brg_nvme_path *p, const struct brg_nvme_ns *ns, enum nvme_io_opco
 	uint32_t nsid = ns->nsid;
 	uint64_t bytes = ((uint64_t)last + 1) * ns->block_size; /* huge if there are no blocks */
 	uint64_t lbas = ns->blocks - last;			/* that a request may begin with */
-	struct brg_nvme_sqe *slot = &p->sq[p->sq_tail];
+	struct brg_nvme_sqe *slot = brg_nvme_slot(p);
 	struct brg_nvme_tracker *tracker = p->free;
+	uint32_t room = p->depth - brg_nvme_tail(p);
 
 	if (bytes > BRG_PRP_PAGE || ns->blocks < nblocks)
 		return io;
-	if (end - io > p->depth - p->sq_tail)
-		end = io + (p->depth - p->sq_tail);
+	if (end - io > room)
+		end = io + room;
 	for (; io < end && tracker; io++, slot++) {
 		uint64_t buf = (uintptr_t)io->buf;
 		struct brg_nvme_tracker *next;
@@ -116,16 +137,8 @@ put_row(struct brg_nvme_path *p, const struct brg_nvme_ns *ns, enum nvme_io_opco
 		tracker = next;
 	}
 	p->free = tracker;
-	p->sq_tail = slot - p->sq;
+	p->sq_at = (slot - p->sq) * sizeof(*slot);
 	return io;
-}
-
-static void wrap(struct brg_nvme_path *p)
-{
-	if (p->sq_tail != p->depth)
-		return;
-	p->sq_base += p->depth;
-	p->sq_tail = 0;
 }
 
 /* What was put into the ring before one could not be is handed over. */
@@ -135,7 +148,7 @@ submit_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_i
 {
 	const struct brg_nvme_io *io = first, *end = io + count;
 	struct brg_nvme_path *p = &qp->path;
-	uint32_t old = p->sq_tail;
+	uint32_t old = brg_nvme_tail(p);
 	int err = 0;
 
 	while (io < end) {
@@ -148,7 +161,7 @@ submit_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_i
 		err = put(qp, ns, opcode, io);
 		if (err)
 			break;
-		p->sq_tail++;
+		p->sq_at += sizeof(struct brg_nvme_sqe);
 		io++;
 		wrap(p);
 	}
@@ -174,15 +187,15 @@ int brg_nvme_submit_slowly(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe 
 			   brg_nvme_cb cb, void *arg)
 {
 	struct brg_nvme_tracker *tracker = brg_queue_take(qp, cb, arg);
-	uint32_t tail = qp->path.sq_tail;
+	struct brg_nvme_sqe *slot = brg_nvme_slot(&qp->path);
 
 	if (!tracker)
 		return brg_queue_full(qp);
-	qp->path.sq[tail] = *sqe;
-	qp->path.sq[tail].cid = tracker->dw0 >> 16;
-	brg_trace_submit(qp->qid, tracker->dw0 >> 16, sqe->opcode, sqe->nsid,
+	*slot = *sqe;
+	slot->cid = tracker->cid;
+	brg_trace_submit(qp->qid, tracker->cid, sqe->opcode, sqe->nsid,
 			 (uint64_t)sqe->cdw11 << 32 | sqe->cdw10);
-	brg_nvme_publish(&qp->path, tail);
+	brg_nvme_publish(&qp->path);
 	return 0;
 }
 

@@ -68,30 +68,28 @@ int brg_ctrl_set_shadows(struct brg_nvme_ctrl *ctrl)
 	return ctrl->shadows ? brg_admin_run(ctrl, &sqe, NULL) : 0;
 }
 
+static volatile uint32_t *shadow(const struct brg_nvme_ctrl *ctrl, unsigned int index)
+{
+	return (volatile uint32_t *)(ctrl->shadows + doorbell_offset(ctrl, index));
+}
+
 /* The admin queue's doorbells are always rung. */
 static void find_shadows(const struct brg_nvme_ctrl *ctrl, uint16_t qid, struct brg_queue_opts *o)
 {
-	uint8_t *sq, *cq;
-
 	if (!ctrl->shadows || !qid)
 		return;
-	sq = ctrl->shadows + doorbell_offset(ctrl, 2 * qid);
-	cq = ctrl->shadows + doorbell_offset(ctrl, 2 * qid + 1);
-	o->sq_shadow = (volatile uint32_t *)sq;
-	o->cq_shadow = (volatile uint32_t *)cq;
-	o->sq_event = (const uint32_t *)(sq + BRG_PRP_PAGE);
-	o->cq_event = (const uint32_t *)(cq + BRG_PRP_PAGE);
+	o->sq_shadow = shadow(ctrl, 2 * qid);
+	o->cq_shadow = shadow(ctrl, 2 * qid + 1);
 }
 
 void brg_qpair_clear(struct brg_nvme_qpair *qp)
 {
-	memset(qp->path.sq, 0, qp->path.depth * sizeof(*qp->path.sq));
+	memset(qp->path.sq, 0, qp->path.sq_end);
 	memset((void *)(uintptr_t)qp->cq, 0, (size_t)((uintptr_t)qp->cq_end - (uintptr_t)qp->cq));
 	if (!qp->sq_shadow)
 		return;
 	*qp->sq_shadow = *qp->cq_shadow = 0;
-	*(volatile uint32_t *)(uintptr_t)qp->sq_event = 0;
-	*(volatile uint32_t *)(uintptr_t)qp->cq_event = 0;
+	*brg_nvme_event(qp->sq_shadow) = *brg_nvme_event(qp->cq_shadow) = 0;
 }
 
 int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint16_t qid,

@@ -65,18 +65,16 @@ void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts
 	qp->dma = dma;
 	qp->path.depth = opts->depth;
 	qp->path.sq = (struct brg_nvme_sqe *)(opts->sq ? opts->sq : dma);
+	qp->path.sq_end = opts->depth * sizeof(struct brg_nvme_sqe);
 	qp->path.sq_doorbell = opts->sq_doorbell;
 	qp->cq_doorbell = opts->cq_doorbell;
 	qp->sq_shadow = opts->sq_shadow;
 	qp->cq_shadow = opts->cq_shadow;
-	qp->sq_event = opts->sq_event;
-	qp->cq_event = opts->cq_event;
 	qp->path.publish = qp->sq_shadow ? qp->sq_shadow : qp->path.sq_doorbell;
-	qp->path.event = qp->sq_event;
-	if (opts->manual) {
+	if (opts->manual)
 		qp->path.publish = &qp->unread;
-		qp->path.event = NULL;
-	}
+	qp->path.has_shadow = qp->path.publish == qp->sq_shadow;
+	qp->path.sq_stop = qp->path.has_shadow ? qp->path.sq_end : 0;
 
 	qp->cq = (struct brg_nvme_cqe *)(dma + sq_bytes(opts));
 	qp->cq_end = qp->cq + opts->cq_depth;
@@ -85,7 +83,7 @@ void brg_queue_init(struct brg_nvme_qpair *qp, const struct brg_queue_opts *opts
 	qp->max_transfer = opts->max_transfer;
 	qp->lists = (uint64_t *)(dma + sq_bytes(opts) + cq_bytes(opts));
 	while (cid-- > 0)
-		trackers[cid].dw0 = cid << 16;
+		trackers[cid] = (struct brg_nvme_tracker){.dw0 = cid << 16, .cid = cid};
 	brg_queue_restart(qp);
 }
 
@@ -118,7 +116,7 @@ void brg_queue_restart(struct brg_nvme_qpair *qp)
 {
 	qp->path.sq_base = brg_queue_submitted(qp);
 	qp->cq_base = qp->path.sq_base - qp->cancelled;
-	qp->path.sq_tail = 0;
+	qp->path.sq_at = 0;
 	qp->sq_rung = 0;
 	qp->cq_rung = 0;
 	qp->path.next = qp->cq;
@@ -188,7 +186,7 @@ static void ring_cq(struct brg_nvme_qpair *qp)
 		rte_io_wmb();
 		*qp->cq_shadow = now;
 		rte_smp_mb();
-		if (!brg_nvme_event_is_due(*qp->cq_event, now, old))
+		if (!brg_nvme_event_is_due(*brg_nvme_event(qp->cq_shadow), now, old))
 			return;
 	}
 	rte_write32(now, qp->cq_doorbell);
@@ -285,7 +283,7 @@ int brg_nvme_poll_idle(struct brg_nvme_qpair *qp)
 
 void brg_nvme_ring(struct brg_nvme_qpair *qp)
 {
-	uint32_t old = qp->sq_rung, now = qp->path.sq_tail;
+	uint32_t old = qp->sq_rung, now = brg_nvme_tail(&qp->path);
 
 	if (now == old)
 		return;
@@ -294,7 +292,7 @@ void brg_nvme_ring(struct brg_nvme_qpair *qp)
 	if (qp->sq_shadow) {
 		*qp->sq_shadow = now;
 		rte_smp_mb();
-		if (!brg_nvme_event_is_due(*qp->sq_event, now, old))
+		if (!brg_nvme_event_is_due(*brg_nvme_event(qp->sq_shadow), now, old))
 			return;
 	}
 	rte_write32(now, qp->path.sq_doorbell);
@@ -302,7 +300,7 @@ void brg_nvme_ring(struct brg_nvme_qpair *qp)
 
 uint64_t brg_queue_submitted(const struct brg_nvme_qpair *qp)
 {
-	return qp->path.sq_base + qp->path.sq_tail;
+	return qp->path.sq_base + brg_nvme_tail(&qp->path);
 }
 
 uint64_t brg_queue_completed(const struct brg_nvme_qpair *qp)

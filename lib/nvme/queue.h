@@ -42,7 +42,6 @@ struct brg_nvme_qpair {
 	/* Once in a while. */
 	volatile uint32_t *cq_doorbell;
 	volatile uint32_t *sq_shadow, *cq_shadow; /* NULL: no shadows */
-	const uint32_t *sq_event, *cq_event;
 	const struct brg_nvme_cqe *cq, *cq_end;
 	uint32_t stretch;   /* completions to one doorbell */
 	uint32_t sq_rung;   /* tail the controller knows of, where the user rings */
@@ -115,9 +114,8 @@ struct brg_queue_opts {
 	void *dma; /* brg_queue_dma_bytes(), zeroed and page-aligned */
 	void *sq;  /* where the submission queue is; NULL: in dma */
 	volatile uint32_t *sq_doorbell, *cq_doorbell;
-	/* Shadow doorbells and event indices (5.8); NULL: the controller has none. */
+	/* Shadow doorbells (5.8), each a page before its event index; NULL: there are none. */
 	volatile uint32_t *sq_shadow, *cq_shadow;
-	const uint32_t *sq_event, *cq_event;
 	bool manual; /* the user rings */
 };
 

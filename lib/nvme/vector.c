@@ -125,7 +125,7 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		return brg_queue_full(qp);
 	sqe.cdw12 = bytes / ns->block_size - 1;
 	/* That of the command that brg_nvme_submit() is about to take. */
-	list = brg_queue_list(qp, tracker->dw0 >> 16);
+	list = brg_queue_list(qp, tracker->cid);
 	if (fits_prp(iov, n))
 		set_prp(&sqe, iov, n, list);
 	else

@@ -23,6 +23,12 @@ struct command {
 	bool again; /* submits another one from its callback */
 };
 
+/* A page of them, of which those of one queue pair are used. */
+struct doorbells {
+	uint32_t sq, cq;
+	uint8_t others[BRG_PRP_PAGE - 8];
+};
+
 struct world {
 	struct brg_nvme_qpair *qp;
 	struct command commands[MOST_COMMANDS];
@@ -31,7 +37,8 @@ struct world {
 	struct brg_nvme_cqe *cq;
 	uint32_t depth, cq_depth, cq_tail;
 	uint16_t phase;
-	uint32_t sq_doorbell, cq_doorbell, sq_shadow, cq_shadow, sq_event, cq_event;
+	uint32_t sq_doorbell, cq_doorbell;
+	struct doorbells shadow, event; /* side by side */
 };
 
 static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
@@ -166,8 +173,8 @@ static void step(struct world *w, struct input *in)
 		scribble(w, in);
 		break;
 	case 6:
-		w->sq_event = next_word(in);
-		w->cq_event = next_word(in);
+		w->event.sq = next_word(in);
+		w->event.cq = next_word(in);
 		brg_nvme_ring(w->qp);
 		break;
 	default:
@@ -192,10 +199,8 @@ static void make(struct world *w, struct input *in, struct brg_queue_opts *opts)
 		.manual = kind & 2,
 	};
 	if (kind & 4) {
-		opts->sq_shadow = &w->sq_shadow;
-		opts->cq_shadow = &w->cq_shadow;
-		opts->sq_event = &w->sq_event;
-		opts->cq_event = &w->cq_event;
+		opts->sq_shadow = &w->shadow.sq;
+		opts->cq_shadow = &w->shadow.cq;
 	}
 	opts->dma = zeroed(brg_queue_dma_bytes(opts), BRG_PRP_PAGE);
 	w->qp = zeroed(brg_queue_bytes(opts->depth), RTE_CACHE_LINE_SIZE);

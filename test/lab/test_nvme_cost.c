@@ -18,7 +18,7 @@ static const struct {
 	{"shadow", "depth-1", 100},	   {"plain", "depth-1", 100},
 	{"shadow", "batch-many", 70},	   {"plain", "batch-many", 70},
 	{"shadow", "empty-poll", 9},	   {"plain", "empty-poll", 9},
-	{"shadow", "submit-prepared", 40}, {"plain", "submit-prepared", 32},
+	{"shadow", "submit-prepared", 32}, {"plain", "submit-prepared", 32},
 };
 
 static json_t *rows;

@@ -18,6 +18,12 @@
 
 #define MAX_TRANSFER (128 * 1024u)
 
+/* A page of them, of which those of one queue pair are used. */
+struct doorbells {
+	uint32_t sq, cq;
+	uint8_t others[BRG_PRP_PAGE - 8];
+};
+
 /* The controller's side of the rings. */
 struct fake {
 	struct brg_nvme_qpair *qp;
@@ -31,7 +37,7 @@ struct fake {
 	bool shadows; /* these are looked at, and doorbells are to be rung where an event index is
 		       */
 	bool asleep;
-	uint32_t sq_shadow, cq_shadow, sq_event, cq_event;
+	struct doorbells shadow, event; /* side by side */
 };
 
 /* A fake that differs from the usual one. */
@@ -65,10 +71,8 @@ static struct fake *fake_of(uint16_t depth, const struct kind *kind)
 	opts.sq_doorbell = &f->sq_doorbell;
 	opts.cq_doorbell = &f->cq_doorbell;
 	if (kind->shadows) {
-		opts.sq_shadow = &f->sq_shadow;
-		opts.cq_shadow = &f->cq_shadow;
-		opts.sq_event = &f->sq_event;
-		opts.cq_event = &f->cq_event;
+		opts.sq_shadow = &f->shadow.sq;
+		opts.cq_shadow = &f->shadow.cq;
 	}
 	brg_queue_init(f->qp, &opts);
 	f->cq = (struct brg_nvme_cqe *)(uintptr_t)f->qp->cq;
@@ -97,9 +101,9 @@ static uint32_t sq_tail(const struct fake *f)
 {
 	if (!f->shadows)
 		return f->sq_doorbell;
-	if (f->asleep && f->sq_shadow != f->sq_head)
+	if (f->asleep && f->shadow.sq != f->sq_head)
 		assert_int_not_equal(f->sq_doorbell, UINT32_MAX);
-	return f->sq_shadow;
+	return f->shadow.sq;
 }
 
 /* The next command that has been handed over; NULL when there is none. */
@@ -110,7 +114,7 @@ static const struct brg_nvme_sqe *fetch(struct fake *f)
 
 	assert_in_range(tail, 0, f->depth - 1);
 	if (f->sq_head == tail) {
-		f->sq_event = f->sq_head;
+		f->event.sq = f->sq_head;
 		f->asleep = f->shadows;
 		if (f->asleep)
 			f->sq_doorbell = UINT32_MAX; /* has it been rung? */
@@ -123,7 +127,7 @@ static const struct brg_nvme_sqe *fetch(struct fake *f)
 
 static bool cq_is_full(const struct fake *f)
 {
-	uint32_t head = f->shadows ? f->cq_shadow : f->cq_doorbell;
+	uint32_t head = f->shadows ? f->shadow.cq : f->cq_doorbell;
 
 	assert_in_range(head, 0, f->cq_depth - 1);
 	return (f->cq_tail + 1) % f->cq_depth == head;
@@ -582,17 +586,18 @@ static void prepared_commands(void **state)
 {
 	struct fake *f = fake_new(4);
 	struct brg_nvme_ctrl ctrl = {.max_transfer = MAX_TRANSFER};
-	struct brg_nvme_sqe sqe;
 	const struct brg_nvme_sqe *fetched;
 	uint64_t list[32], buf = 0x123450000;
 	struct call call = {0};
+	struct brg_nvme_prepared prepared = {.cb = on_done, .arg = &call};
+	struct brg_nvme_sqe *sqe = &prepared.sqe;
 	unsigned int i;
 
-	assert_int_equal(
-		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_write, (void *)buf, 7, 8, NULL, &sqe), 0);
+	assert_int_equal(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_write, (void *)buf, 7, 8, NULL, sqe),
+			 0);
 	for (i = 0; i < 20; i++) {
-		sqe.cdw10 = i;
-		assert_int_equal(brg_nvme_submit(f->qp, &sqe, on_done, &call), 0);
+		sqe->cdw10 = i;
+		assert_int_equal(brg_nvme_submit_prepared(f->qp, &prepared), 0);
 		fetched = fetch(f);
 		assert_non_null(fetched);
 		assert_int_equal(fetched->opcode, nvme_cmd_write);
@@ -604,19 +609,18 @@ static void prepared_commands(void **state)
 	}
 	assert_int_equal(call.count, 20);
 	assert_int_equal(
-		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 8, NULL, &sqe),
-		0);
-	assert_true(sqe.prp2 == buf + 4096);
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 8, NULL, sqe), 0);
+	assert_true(sqe->prp2 == buf + 4096);
 	assert_fails(
-		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 16, NULL, &sqe),
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 16, NULL, sqe),
 		EINVAL, "a list is needed");
 	assert_int_equal(
-		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 16, list, &sqe),
+		brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)(buf + 4), 0, 16, list, sqe),
 		0);
-	assert_true(sqe.prp2 == (uintptr_t)list && list[1] == buf + 8192);
-	assert_fails(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)buf, 0, 257, list, &sqe),
+	assert_true(sqe->prp2 == (uintptr_t)list && list[1] == buf + 8192);
+	assert_fails(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)buf, 0, 257, list, sqe),
 		     EINVAL, "more than");
-	assert_fails(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)buf, 999, 2, list, &sqe),
+	assert_fails(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_read, (void *)buf, 999, 2, list, sqe),
 		     EINVAL, "beyond");
 	fake_free(f);
 }

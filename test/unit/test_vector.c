@@ -63,7 +63,8 @@ static void never(void *arg, const struct brg_nvme_cqe *cqe)
 
 static const struct brg_nvme_sqe *last(void)
 {
-	return &qp->path.sq[(qp->path.sq_tail + DEPTH - 1) % DEPTH];
+	return (const struct brg_nvme_sqe *)qp->path.sq +
+	       (brg_nvme_tail(&qp->path) + DEPTH - 1) % DEPTH;
 }
 
 static int read_pieces(const struct iovec *iov, unsigned int n)
@@ -98,7 +99,7 @@ static void others_take_an_sgl(void **state)
 	const uint64_t *list;
 
 	assert_fails(read_pieces(odd, 2), ENOTSUP, "no scatter gather lists (SGLS 0)");
-	assert_int_equal(qp->path.sq_tail, 0);
+	assert_int_equal(qp->path.sq_at, 0);
 	ctrl.id.sgls = 1;
 	assert_int_equal(read_pieces(odd, 2), 0);
 	assert_int_equal(last()->flags, 0x40);
