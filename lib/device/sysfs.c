@@ -107,59 +107,99 @@ int brg_sysfs_link(char *name, size_t size, const char *fmt, ...)
 	return 0;
 }
 
-static int read_number(const char *bdf, const char *file, int fallback)
+/* All of a file of a function's directory, as text; "" where there is none. */
+static void read_at(int dir, const char *name, char *text, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	text[len > 0 ? len : 0] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The value in the line KEY=VALUE; "" where there is none. It ends with the line. */
+static const char *value_of(const char *lines, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (; *lines; lines += strcspn(lines, "\n"), lines += *lines == '\n')
+		if (!strncmp(lines, key, len) && lines[len] == '=')
+			return lines + len + 1;
+	return "";
+}
+
+/* "1B36:0010" */
+static void set_pair(const char *value, uint16_t *first, uint16_t *second)
+{
+	char *end;
+
+	*first = (uint16_t)strtoul(value, &end, 16);
+	*second = *end == ':' ? (uint16_t)strtoul(end + 1, NULL, 16) : 0;
+}
+
+/* One file has what else is in six. */
+static void read_identity(int dir, struct brg_device_info *info)
+{
+	char uevent[1024];
+	const char *driver;
+
+	read_at(dir, "uevent", uevent, sizeof(uevent));
+	driver = value_of(uevent, "DRIVER");
+	snprintf(info->driver, sizeof(info->driver), "%.*s", (int)strcspn(driver, "\n"), driver);
+	info->class_code = (uint32_t)strtoul(value_of(uevent, "PCI_CLASS"), NULL, 16);
+	set_pair(value_of(uevent, "PCI_ID"), &info->vendor, &info->device);
+	set_pair(value_of(uevent, "PCI_SUBSYS_ID"), &info->subvendor, &info->subdevice);
+}
+
+static void read_node(int dir, struct brg_device_info *info)
 {
 	char text[32];
 
-	if (brg_sysfs_read(text, sizeof(text), PCI_DEVICES "/%s/%s", bdf, file))
-		return fallback;
-	return (int)strtol(text, NULL, 0);
+	read_at(dir, "numa_node", text, sizeof(text));
+	info->numa_node = *text ? (int)strtol(text, NULL, 10) : -1;
 }
 
 /* One line per BAR: first address, last address, flags. */
-static void read_bar_sizes(struct brg_device_info *info)
+static void read_bar_sizes(int dir, struct brg_device_info *info)
 {
-	char path[PATH_MAX];
-	FILE *f;
+	char text[2048], *at = text;
 
-	brg_sysfs_path(path, sizeof(path), PCI_DEVICES "/%s/resource", info->bdf);
-	f = fopen(path, "re");
-	if (!f)
-		return;
+	read_at(dir, "resource", text, sizeof(text));
 	for (int i = 0; i < BRG_PCI_BARS; i++) {
-		unsigned long long first;
-		unsigned long long last;
-		unsigned long long flags;
+		unsigned long long first = strtoull(at, &at, 16);
+		unsigned long long last = strtoull(at, &at, 16);
 
-		if (fscanf(f, "%llx %llx %llx", &first, &last, &flags) != 3)
-			break;
-		if (flags & RESOURCE_MEM)
+		if (strtoull(at, &at, 16) & RESOURCE_MEM)
 			info->bar_size[i] = last - first + 1;
 	}
-	fclose(f);
 }
 
 /*
  * In no-IOMMU mode vfio makes up a group so that the function looks like any other (the kernel's
  * vfio_noiommu_group_alloc()); its name gives it away.
  */
-static int read_iommu_group(const char *bdf)
+static void read_iommu_group(int dir, struct brg_device_info *info)
 {
-	char group[16];
-	char name[32];
+	char target[PATH_MAX], name[32];
+	ssize_t len = readlinkat(dir, "iommu_group", target, sizeof(target) - 1);
+	const char *slash;
 
-	if (brg_sysfs_link(group, sizeof(group), PCI_DEVICES "/%s/iommu_group", bdf))
-		return -1;
-	if (!brg_sysfs_read(name, sizeof(name), PCI_DEVICES "/%s/iommu_group/name", bdf) &&
-	    !strcmp(name, "vfio-noiommu"))
-		return -1;
-	return atoi(group);
+	info->iommu_group = -1;
+	if (len < 0)
+		return;
+	target[len] = 0;
+	read_at(dir, "iommu_group/name", name, sizeof(name));
+	slash = strrchr(target, '/');
+	if (strcmp(name, "vfio-noiommu\n") != 0)
+		info->iommu_group = atoi(slash ? slash + 1 : target);
 }
 
 int brg_device_info_get(const char *bdf, struct brg_device_info *info)
 {
 	struct rte_pci_addr addr;
 	char path[PATH_MAX];
+	int dir;
 
 	memset(info, 0, sizeof(*info));
 	if (!bdf || rte_pci_addr_parse(bdf, &addr))
@@ -168,19 +208,15 @@ int brg_device_info_get(const char *bdf, struct brg_device_info *info)
 	rte_pci_device_name(&addr, info->bdf, sizeof(info->bdf));
 
 	brg_sysfs_path(path, sizeof(path), PCI_DEVICES "/%s", info->bdf);
-	if (access(path, F_OK))
+	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
 		return brg_fail(ENODEV, "there is no PCI function %s; barrage list --all shows all",
 				info->bdf);
-
-	info->vendor = (uint16_t)read_number(info->bdf, "vendor", 0);
-	info->device = (uint16_t)read_number(info->bdf, "device", 0);
-	info->subvendor = (uint16_t)read_number(info->bdf, "subsystem_vendor", 0);
-	info->subdevice = (uint16_t)read_number(info->bdf, "subsystem_device", 0);
-	info->class_code = (uint32_t)read_number(info->bdf, "class", 0);
-	info->numa_node = read_number(info->bdf, "numa_node", -1);
-	info->iommu_group = read_iommu_group(info->bdf);
-	brg_sysfs_link(info->driver, sizeof(info->driver), PCI_DEVICES "/%s/driver", info->bdf);
-	read_bar_sizes(info);
+	read_identity(dir, info);
+	read_node(dir, info);
+	read_iommu_group(dir, info);
+	read_bar_sizes(dir, info);
+	close(dir);
 	return 0;
 }
 

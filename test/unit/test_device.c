@@ -33,12 +33,14 @@ static void check_file(const char *expected, const char *name)
 static void put_function(const char *bdf, const char *ids, const char *class_code,
 			 const char *driver, int group)
 {
-	char target[PATH_MAX];
+	char target[PATH_MAX], line[64] = "";
 
+	if (driver)
+		snprintf(line, sizeof(line), "DRIVER=%s\n", driver);
+	snprintf(target, sizeof(target), "%sPCI_CLASS=%s\n%sPCI_SLOT_NAME=%s\n", line, class_code,
+		 ids, bdf);
+	put(target, PCI_DEVICES "/%s/uevent", bdf);
 	put("", PCI_DEVICES "/%s/resource", bdf);
-	put(ids, PCI_DEVICES "/%s/vendor", bdf);
-	put(strchr(ids, ' ') + 1, PCI_DEVICES "/%s/device", bdf);
-	put(class_code, PCI_DEVICES "/%s/class", bdf);
 	put("-1\n", PCI_DEVICES "/%s/numa_node", bdf);
 	put("(null)\n", PCI_DEVICES "/%s/driver_override", bdf);
 	if (driver) {
@@ -57,12 +59,10 @@ static int make_tree(void **state)
 {
 	if (new_tree())
 		return -1;
-	put_function(VMD, "0x8086 0x0b60", "0x010802", NULL, -1);
-	put_function(GPU, "0x10de 0x2204", "0x030000", "vfio-pci", 12);
-	put_function(AUDIO, "0x10de 0x1aef", "0x040300", "snd_hda_intel", 12);
-	put_function(NVME, "0x1b36 0x0010", "0x010802", "nvme", 7);
-	put("0x8086\n", PCI_DEVICES "/" NVME "/subsystem_vendor");
-	put("0x1100\n", PCI_DEVICES "/" NVME "/subsystem_device");
+	put_function(VMD, "PCI_ID=8086:0B60\n", "10802", NULL, -1);
+	put_function(GPU, "PCI_ID=10DE:2204\n", "30000", "vfio-pci", 12);
+	put_function(AUDIO, "PCI_ID=10DE:1AEF\n", "40300", "snd_hda_intel", 12);
+	put_function(NVME, "PCI_ID=1B36:0010\nPCI_SUBSYS_ID=8086:1100\n", "10802", "nvme", 7);
 	put("1\n", PCI_DEVICES "/" NVME "/numa_node");
 	put("0x00000000febf0000 0x00000000febf3fff 0x0000000000140204\n"
 	    "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"

@@ -116,7 +116,8 @@ static void put_function(const char *bdf, const char *driver, int group)
 {
 	char target[PATH_MAX];
 
-	put("0x010802\n", PCI_DEVICES "/%s/class", bdf);
+	snprintf(target, sizeof(target), "DRIVER=%s\nPCI_CLASS=10802\n", driver);
+	put(target, PCI_DEVICES "/%s/uevent", bdf);
 	snprintf(target, sizeof(target), "../../drivers/%s", driver);
 	link_to(target, PCI_DEVICES "/%s/driver", bdf);
 	snprintf(target, sizeof(target), "%s/sys/kernel/iommu_groups/%d", root, group);
@@ -232,11 +233,7 @@ static void incompatible_groups_do_not(void **state)
 
 static void spoiled_group(void **state)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/" AUDIO "/driver", root);
-	unlink(path);
-	link_to("../../drivers/snd_hda_intel", PCI_DEVICES "/" AUDIO "/driver");
+	put("DRIVER=snd_hda_intel\n", PCI_DEVICES "/" AUDIO "/uevent");
 	put_function("0000:01:00.2", "pcieport", 12);
 	kernel.not_viable = true;
 	check_refused(GPU, EBUSY,
