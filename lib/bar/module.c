@@ -4,8 +4,8 @@
  * name what each function calls.
  */
 
+#include <elf.h>
 #include <errno.h>
-#include <gelf.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,23 +26,35 @@ static bool set_names(struct brg_module *m, size_t section)
 	return true;
 }
 
+/* The section's header; NULL: there are no more. */
+static const Elf64_Shdr *next_section(const struct brg_module *m, Elf_Scn **scn)
+{
+	*scn = elf_nextscn(m->elf, *scn);
+	return *scn ? elf64_getshdr(*scn) : NULL;
+}
+
 static bool find_symbols(struct brg_module *m)
 {
+	const Elf64_Shdr *header;
 	Elf_Scn *scn = NULL;
-	GElf_Shdr header;
 
-	while ((scn = elf_nextscn(m->elf, scn))) {
-		if (!gelf_getshdr(scn, &header) || header.sh_type != SHT_SYMTAB)
+	while ((header = next_section(m, &scn))) {
+		Elf_Data *data;
+
+		if (header->sh_type != SHT_SYMTAB)
 			continue;
-		m->symbols = elf_getdata(scn, NULL);
-		return m->symbols && set_names(m, header.sh_link);
+		data = elf_getdata(scn, NULL);
+		if (!data || !data->d_buf)
+			return false;
+		m->symbols = data->d_buf;
+		m->nsymbols = data->d_size / sizeof(*m->symbols);
+		return set_names(m, header->sh_link);
 	}
 	return false;
 }
 
 int brg_module_open(const char *path, struct brg_module *m)
 {
-	GElf_Ehdr header;
 	size_t size = 0;
 	int rc;
 
@@ -52,7 +64,9 @@ int brg_module_open(const char *path, struct brg_module *m)
 		return rc;
 	elf_version(EV_CURRENT);
 	m->elf = elf_memory(m->data, size);
-	if (m->elf && gelf_getehdr(m->elf, &header) && header.e_type == ET_REL && find_symbols(m))
+	/* NULL of what is no ELF file of 64 bits. */
+	m->header = m->elf ? elf64_getehdr(m->elf) : NULL;
+	if (m->header && m->header->e_type == ET_REL && find_symbols(m))
 		return 0;
 	brg_module_close(m);
 	return brg_fail(EINVAL, "%s is no kernel module, or it has no symbols", path);
@@ -64,81 +78,86 @@ void brg_module_close(struct brg_module *m)
 	free(m->data);
 }
 
-/* The symbol's name; NULL after the last one, "" where it has none. */
-static const char *symbol(const struct brg_module *m, size_t index, GElf_Sym *sym)
+/* "" where the symbol has no name. */
+static const char *name_of(const struct brg_module *m, const Elf64_Sym *sym)
 {
-	if (index > INT32_MAX || !gelf_getsym(m->symbols, (int)index, sym))
-		return NULL;
 	return sym->st_name < m->names_size ? m->names + sym->st_name : "";
 }
 
 bool brg_module_imports(const struct brg_module *m, const char *name)
 {
-	const char *found;
-	GElf_Sym sym;
-
-	for (size_t i = 1; (found = symbol(m, i, &sym)); i++)
-		if (sym.st_shndx == SHN_UNDEF && !strcmp(found, name))
+	for (size_t i = 1; i < m->nsymbols; i++)
+		if (m->symbols[i].st_shndx == SHN_UNDEF &&
+		    !strcmp(name_of(m, &m->symbols[i]), name))
 			return true;
 	return false;
 }
 
-static bool is_code(const GElf_Sym *sym)
+static bool is_code(const Elf64_Sym *sym)
 {
-	return GELF_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx != SHN_UNDEF &&
+	return ELF64_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx != SHN_UNDEF &&
 	       sym->st_shndx < SHN_LORESERVE;
+}
+
+/* The next symbol of code, from index @p i on, whose name is that or, with @p parts, a part of it
+ * that the compiler moved elsewhere; NULL: there are no more. */
+static const Elf64_Sym *next_code(const struct brg_module *m, const char *function, bool parts,
+				  size_t *i)
+{
+	size_t len = strlen(function);
+
+	while (++*i < m->nsymbols) {
+		const Elf64_Sym *sym = &m->symbols[*i];
+		const char *name = name_of(m, sym);
+
+		if (is_code(sym) && !strncmp(name, function, len) &&
+		    (!name[len] || (parts && name[len] == '.')))
+			return sym;
+	}
+	return NULL;
 }
 
 unsigned int brg_module_count(const struct brg_module *m, const char *function)
 {
 	unsigned int count = 0;
-	const char *found;
-	GElf_Sym sym;
 
-	for (size_t i = 1; (found = symbol(m, i, &sym)); i++)
-		count += is_code(&sym) && !strcmp(found, function);
+	for (size_t i = 0; next_code(m, function, false, &i);)
+		count++;
 	return count;
 }
 
-/* One relocation, or false when there is no such. */
-static bool relocation(Elf_Data *data, size_t type, int index, GElf_Rela *rela)
-{
-	GElf_Rel rel;
+typedef void visit_t(const Elf64_Rela *rela, const char *name, void *arg);
 
-	if (type == SHT_RELA)
-		return gelf_getrela(data, index, rela);
-	if (!gelf_getrel(data, index, &rel))
-		return false;
-	*rela = (GElf_Rela){.r_offset = rel.r_offset, .r_info = rel.r_info};
-	return true;
+/* Those relocations of one section that are inside the code of a symbol. */
+static void visit_section(const struct brg_module *m, Elf_Data *data, const Elf64_Sym *code,
+			  visit_t *visit, void *arg)
+{
+	const Elf64_Rela *rela = data->d_buf, *end = rela + data->d_size / sizeof(*rela);
+
+	for (; rela < end; rela++) {
+		size_t symbol = ELF64_R_SYM(rela->r_info);
+
+		if (rela->r_offset - code->st_value < code->st_size)
+			visit(rela, symbol < m->nsymbols ? name_of(m, &m->symbols[symbol]) : "",
+			      arg);
+	}
 }
 
-typedef void visit_t(const GElf_Rela *rela, const char *name, void *arg);
-
-/* Every relocation inside the code of one symbol. */
-static void visit_code(const struct brg_module *m, const GElf_Sym *code, visit_t *visit, void *arg)
+/* Every relocation inside the code of one symbol. Kernel modules of 64 bits have them with their
+ * addends. */
+static void visit_code(const struct brg_module *m, const Elf64_Sym *code, visit_t *visit, void *arg)
 {
+	const Elf64_Shdr *header;
 	Elf_Scn *scn = NULL;
-	GElf_Shdr header;
 
-	while ((scn = elf_nextscn(m->elf, scn))) {
+	while ((header = next_section(m, &scn))) {
 		Elf_Data *data;
-		GElf_Rela rela;
 
-		if (!gelf_getshdr(scn, &header) || header.sh_info != code->st_shndx ||
-		    (header.sh_type != SHT_RELA && header.sh_type != SHT_REL))
+		if (header->sh_info != code->st_shndx || header->sh_type != SHT_RELA)
 			continue;
 		data = elf_getdata(scn, NULL);
-		for (int i = 0; data && relocation(data, header.sh_type, i, &rela); i++) {
-			const char *name;
-			GElf_Sym sym;
-
-			if (rela.r_offset < code->st_value ||
-			    rela.r_offset - code->st_value >= code->st_size)
-				continue;
-			name = symbol(m, GELF_R_SYM(rela.r_info), &sym);
-			visit(&rela, name ? name : "", arg);
-		}
+		if (data && data->d_buf)
+			visit_section(m, data, code, visit, arg);
 	}
 }
 
@@ -147,7 +166,7 @@ struct visitor {
 	void *arg;
 };
 
-static void visit_name(const GElf_Rela *rela, const char *name, void *arg)
+static void visit_name(const Elf64_Rela *rela, const char *name, void *arg)
 {
 	const struct visitor *v = arg;
 
@@ -158,14 +177,10 @@ void brg_module_references(const struct brg_module *m, const char *function,
 			   void (*visit)(const char *name, void *arg), void *arg)
 {
 	struct visitor v = {visit, arg};
-	size_t len = strlen(function);
-	const char *found;
-	GElf_Sym sym;
+	const Elf64_Sym *sym;
 
-	for (size_t i = 1; (found = symbol(m, i, &sym)); i++)
-		if (is_code(&sym) && !strncmp(found, function, len) &&
-		    (found[len] == '\0' || found[len] == '.'))
-			visit_code(m, &sym, visit_name, &v);
+	for (size_t i = 0; (sym = next_code(m, function, true, &i));)
+		visit_code(m, sym, visit_name, &v);
 }
 
 /* Small code with a bit per byte: where a relocation puts a value of 4 bytes. */
@@ -178,7 +193,7 @@ struct small {
 	bool returns;
 };
 
-static void mark(const GElf_Rela *rela, const char *name, void *arg)
+static void mark(const Elf64_Rela *rela, const char *name, void *arg)
 {
 	struct small *s = arg;
 
@@ -215,16 +230,11 @@ static bool may_branch(const struct small *s, uint64_t at)
 }
 
 /* The code of a function that exists once; false when it is not small, or not in the file. */
-static bool find_small(const struct brg_module *m, const char *function, GElf_Sym *sym,
-		       struct small *s)
+static bool find_small(const struct brg_module *m, const Elf64_Sym *sym, struct small *s)
 {
-	const char *found;
 	Elf_Data *data;
 
-	for (size_t i = 1; (found = symbol(m, i, sym)); i++)
-		if (is_code(sym) && !strcmp(found, function))
-			break;
-	if (!found || sym->st_size > SMALL)
+	if (!sym || sym->st_size > SMALL)
 		return false;
 	data = elf_getdata(elf_getscn(m->elf, sym->st_shndx), NULL);
 	if (!data || !data->d_buf || sym->st_value > data->d_size ||
@@ -238,14 +248,14 @@ static bool find_small(const struct brg_module *m, const char *function, GElf_Sy
 
 bool brg_module_is_straight(const struct brg_module *m, const char *function)
 {
-	GElf_Ehdr header;
+	const Elf64_Sym *sym;
 	struct small s;
-	GElf_Sym sym;
+	size_t i = 0;
 
-	if (!gelf_getehdr(m->elf, &header) || header.e_machine != EM_X86_64 ||
-	    !find_small(m, function, &sym, &s))
+	sym = next_code(m, function, false, &i);
+	if (m->header->e_machine != EM_X86_64 || !find_small(m, sym, &s))
 		return false;
-	visit_code(m, &sym, mark, &s);
+	visit_code(m, sym, mark, &s);
 	for (uint64_t at = 0; at < s.size; at++) {
 		if (is_relocated(&s, at))
 			continue;
@@ -258,19 +268,16 @@ bool brg_module_is_straight(const struct brg_module *m, const char *function)
 
 const void *brg_module_section(const struct brg_module *m, const char *name, size_t *size)
 {
+	const Elf64_Shdr *header;
 	Elf_Scn *scn = NULL;
-	GElf_Shdr header;
 	size_t names;
 
 	if (elf_getshdrstrndx(m->elf, &names))
 		return NULL;
-	while ((scn = elf_nextscn(m->elf, scn))) {
-		const char *found;
+	while ((header = next_section(m, &scn))) {
+		const char *found = elf_strptr(m->elf, names, header->sh_name);
 		Elf_Data *data;
 
-		if (!gelf_getshdr(scn, &header))
-			continue;
-		found = elf_strptr(m->elf, names, header.sh_name);
 		if (!found || strcmp(found, name) != 0)
 			continue;
 		data = elf_rawdata(scn, NULL);

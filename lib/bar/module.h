@@ -11,7 +11,9 @@
 struct brg_module {
 	void *data; /* the file, decompressed */
 	Elf *elf;
-	Elf_Data *symbols;
+	const Elf64_Ehdr *header;
+	const Elf64_Sym *symbols; /* the first is none */
+	size_t nsymbols;
 	const char *names; /* of symbols, all ending within this many bytes */
 	size_t names_size;
 };
