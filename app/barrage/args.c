@@ -48,6 +48,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_KERNEL:
 		a->kernel = true;
 		return 0;
+	case OPT_KEEP_READY:
+		a->keep_ready = true;
+		return 0;
 	case OPT_ALL:
 		a->class_code = BRG_PCI_CLASS_ANY;
 		return 0;
@@ -68,6 +71,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					  "shows them");
 		if (a->kernel && a->driver)
 			argp_error(state, "--driver and --kernel exclude each other");
+		if (a->kernel && a->keep_ready)
+			argp_error(state, "--keep-ready is for vfio-pci, not with --kernel");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

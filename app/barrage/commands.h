@@ -41,6 +41,7 @@ struct args {
 	const char *module;
 	uint32_t class_code;
 	bool kernel;
+	bool keep_ready;
 	bool json;
 };
 
@@ -48,7 +49,8 @@ struct args {
 enum {
 	OPT_KERNEL = 256,
 	OPT_ALL,
-	OPT_CONFIRM
+	OPT_CONFIRM,
+	OPT_KEEP_READY
 };
 
 #define OPTION_JSON                                   \

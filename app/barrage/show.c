@@ -82,8 +82,10 @@ static void print_text(const struct brg_device_info *info, const struct brg_devi
 	if (info->numa_node >= 0)
 		line("NUMA node", "%d", info->numa_node);
 	print_bars(info, dev);
-	if (dev)
+	if (dev) {
 		line("interrupts", "%u vectors", brg_device_irq_count(dev));
+		line("reset", "%s", brg_device_can_reset(dev) ? "when opened and closed" : "none");
+	}
 	line("in use", "%s", brg_device_in_use(info, what, sizeof(what)) && !dev ? what : "no");
 	line("usable", "%s%s", dev ? "yes" : "no: ", dev ? "" : why_not);
 }
@@ -128,6 +130,8 @@ static int print_as_json(const struct brg_device_info *info, const struct brg_de
 	json_object_set_new(json, "why_not", dev ? json_null() : json_string(why_not));
 	json_object_set_new(json, "vectors",
 			    dev ? json_integer(brg_device_irq_count(dev)) : json_null());
+	json_object_set_new(json, "reset",
+			    dev ? json_boolean(brg_device_can_reset(dev)) : json_null());
 	if (dev)
 		add_mappable(json, dev);
 	return print_json(json);

@@ -109,6 +109,33 @@ static int probe(const struct brg_device_info *info, char *driver, size_t size)
 	return rc ? rc : -ENODEV;
 }
 
+/* One that the kernel or the function does not have needs no change. */
+static int write_attribute(const struct brg_device_info *info, const char *name, const char *text)
+{
+	int rc = brg_sysfs_write(text, PCI_DEVICES "/%s/%s", info->bdf, name);
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* Whether it is enabled although nobody has it open: see brg_device_keep_ready(). */
+static bool is_kept_ready(const struct brg_device_info *info)
+{
+	char enables[16];
+
+	return strstr(info->driver, "vfio") &&
+	       !brg_sysfs_read(enables, sizeof(enables), PCI_DEVICES "/%s/enable", info->bdf) &&
+	       strcmp(enables, "0") != 0;
+}
+
+/* As functions usually are. While no driver has it: else "enable" cannot be written (6f5cdfa80273,
+ * 5.2). */
+static void let_rest(const struct brg_device_info *info)
+{
+	write_attribute(info, "enable", "0");
+	write_attribute(info, "power/control", "auto");
+	write_attribute(info, "reset_method", "default");
+}
+
 /* Put back what was before: the override, and the driver that the function had. */
 static void restore(const struct brg_device_info *info, const char *override, char *now,
 		    size_t size)
@@ -141,6 +168,8 @@ static int move_to(const struct brg_device_info *info, const char *driver, const
 		write_override(info, override);
 		return rc;
 	}
+	if (is_kept_ready(info))
+		let_rest(info);
 	rc = probe(info, got, sizeof(got));
 	if (!rc && (!driver[0] || !strcmp(got, driver)))
 		return 0;
@@ -202,10 +231,53 @@ int brg_device_unbind(const char *bdf)
 	rc = unbind_from(&info);
 	if (rc)
 		return rc;
+	if (is_kept_ready(&info))
+		let_rest(&info);
 	/* Left set, it would keep the function from its own driver for ever. */
 	rc = write_override(&info, "");
 	if (rc)
 		return brg_fail(-rc, "cannot clear driver_override of %s: %s", info.bdf,
 				strerror(-rc));
 	return 0;
+}
+
+/* Between two drivers, which are the same. */
+static int make_ready(const struct brg_device_info *info)
+{
+	char driver[32];
+	int rc;
+
+	rc = unbind_from(info);
+	if (rc)
+		return rc;
+	rc = write_attribute(info, "enable", "1");
+	if (!rc)
+		rc = write_attribute(info, "reset_method", "\n");
+	if (probe(info, driver, sizeof(driver)))
+		return brg_fail(EIO, "%s did not take %s back; the kernel log has the reason",
+				info->driver, info->bdf);
+	if (!rc) /* the driver has just set it to "auto" */
+		rc = write_attribute(info, "power/control", "on");
+	return rc ? brg_fail(-rc, "%s cannot be kept ready: %s", info->bdf, strerror(-rc)) : 0;
+}
+
+int brg_device_keep_ready(const char *bdf)
+{
+	struct brg_device_info info;
+	int rc;
+
+	rc = brg_device_info_get(bdf, &info);
+	if (rc)
+		return rc;
+	if (!strstr(info.driver, "vfio"))
+		return brg_fail(EINVAL, "%s is not bound to vfio-pci; run: barrage bind %s",
+				info.bdf, info.bdf);
+	if (is_kept_ready(&info))
+		return 0;
+	rc = may_write(&info);
+	if (!rc)
+		rc = brg_device_in_use(&info, NULL, 0);
+	if (!rc)
+		rc = make_ready(&info);
+	return rc;
 }

@@ -96,6 +96,21 @@ int brg_device_bind(const char *bdf, const char *driver);
 BRG_API
 int brg_device_unbind(const char *bdf);
 
+/**
+ * Keep a function that is bound to vfio-pci enabled and awake between its users, and have it handed
+ * from one to the next as it is. Else the kernel routes its interrupt, wakes it and resets it each
+ * time that it is opened, and waits the 100 ms that PCIe gives a function for that (6.6.1).
+ *
+ * It is found as it was left then, and brg_device_reset() returns -ENOTSUP; an NVMe controller is
+ * brought to a known state by brg_nvme_open() all the same. Lasts until the function is bound or
+ * unbound. Before Linux 5.15 it is reset as ever.
+ *
+ * @return 0, also where it is so already; -EINVAL: not bound to vfio-pci; -EPERM (not root),
+ *         -EBUSY (in use), -ENODEV.
+ */
+BRG_API
+int brg_device_keep_ready(const char *bdf);
+
 struct brg_device;
 
 /**
@@ -201,6 +216,11 @@ int brg_device_set_vfs(struct brg_device *pf, unsigned int count);
 /** The address of virtual function @p index, from 0 on; -ENOENT: there is none. Any thread. */
 BRG_API
 int brg_device_vf(const struct brg_device *pf, unsigned int index, char bdf[16]);
+
+/** Whether the kernel has a way to reset the function, and has used it to hand it out. Any thread.
+ */
+BRG_API
+bool brg_device_can_reset(const struct brg_device *dev);
 
 /**
  * Reset the function (VFIO_DEVICE_RESET: FLR where there is one). Every mapping of its BARs is

@@ -117,12 +117,19 @@ int brg_device_fd(const struct brg_device *dev)
 	return dev->fd;
 }
 
+bool brg_device_can_reset(const struct brg_device *dev)
+{
+	return dev->can_reset;
+}
+
 int brg_device_reset(struct brg_device *dev)
 {
 	int rc;
 
 	if (!dev->can_reset)
-		return brg_fail(ENOTSUP, "the kernel knows no way to reset %s alone",
+		return brg_fail(ENOTSUP,
+				"the kernel knows no way to reset %s alone, or was told not to by "
+				"barrage bind --keep-ready",
 				dev->info.bdf);
 	rc = brg_zap_begin(dev);
 	if (rc)

@@ -141,6 +141,40 @@ static void bind_moves_it_there_and_back(void **state)
 	check_identify();
 }
 
+static bool shows_reset(void)
+{
+	json_t *json;
+	bool reset;
+
+	assert_int_equal(run(barrage, "show", "--json", bdf, NULL), 0);
+	json = printed_json();
+	assert_true(json_is_boolean(json_object_get(json, "reset")));
+	reset = json_is_true(json_object_get(json, "reset"));
+	json_decref(json);
+	return reset;
+}
+
+/* Without a reset the controller comes up as well, twice in a row. */
+static void bind_keeps_it_ready(void **state)
+{
+	assert_true(shows_reset());
+	assert_int_equal(run(barrage, "bind", "--keep-ready", bdf, NULL), 0);
+	assert_false(shows_reset());
+	check_identify();
+	check_identify();
+	assert_int_equal(run(barrage, "bind", "--keep-ready", bdf, NULL), 0);
+	assert_false(shows_reset());
+	/* Not beyond this binding. */
+	assert_int_equal(run(barrage, "bind", "--kernel", bdf, NULL), 0);
+	assert_int_equal(run(barrage, "bind", bdf, NULL), 0);
+	assert_true(shows_reset());
+	assert_int_equal(run(barrage, "bind", "--keep-ready", bdf, NULL), 0);
+	assert_int_equal(run(barrage, "unbind", bdf, NULL), 0);
+	assert_int_equal(run(barrage, "bind", bdf, NULL), 0);
+	assert_true(shows_reset());
+	check_identify();
+}
+
 static void used_device_is_refused(void **state)
 {
 	struct brg_device *dev;
@@ -185,6 +219,7 @@ int main(void)
 		cmocka_unit_test(identify_names_the_controller),
 		cmocka_unit_test(kernel_has_the_fix),
 		cmocka_unit_test(bind_moves_it_there_and_back),
+		cmocka_unit_test(bind_keeps_it_ready),
 		cmocka_unit_test(used_device_is_refused),
 		cmocka_unit_test(unknown_driver_is_refused),
 		cmocka_unit_test(other_classes_are_not_identified),
