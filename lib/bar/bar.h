@@ -78,4 +78,7 @@ int brg_bar_populate(struct brg_mapping *m);
 /** The running kernel's handler, looked at once. Any thread. */
 const struct brg_bar_handler *brg_bar_running(void);
 
+/** Whether that has been looked at, and lcores may fault one mapping together. Any thread. */
+bool brg_bar_known_safe(void);
+
 #endif

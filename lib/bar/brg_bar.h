@@ -172,7 +172,8 @@ void brg_bar_unmap(struct brg_bar *bar);
 
 /**
  * A mapping of the same range for the use of one lcore: the same one where the kernel's fault
- * handler is safe, and one of its own, filled in the same way, where it is not.
+ * handler is known to be safe, and one of its own, filled in the same way, where it is not, or
+ * where nobody has had to find out, which takes longer than a small mapping.
  *
  * @param own  set to what the caller releases with brg_bar_unmap(), in any order with @p bar.
  * @return 0, or an error of brg_bar_map(). Thread-safe.

@@ -182,14 +182,32 @@ static __attribute__((noinline)) int choose_by_handler(const struct brg_bar_opts
 	return 0;
 }
 
-/* What is mapped lazily and small, as registers are, is through with a few instructions. */
+/* The least power of two that is not less. */
+static uint64_t power_up(uint64_t bytes)
+{
+	return bytes > 1 ? UINT64_C(1) << (64 - __builtin_clzll(bytes - 1)) : 1;
+}
+
+/*
+ * What is small, as registers are, and used by one lcore at a time is mapped in the way that is
+ * right on every kernel, also on a vulnerable one. Which one this is need not be known then.
+ */
 int brg_bar_choose(const struct brg_bar_opts *opts, struct brg_mapping *m)
 {
-	m->how = (struct brg_how){.policy = opts->policy, .node = -1};
+	struct brg_how *how = &m->how;
+
+	*how = (struct brg_how){.policy = opts->policy, .node = -1};
 	m->users = 1;
-	if (m->how.policy == BRG_BAR_LAZY && m->bar.length < BRG_MIB_2 && opts->lcores <= 1)
+	if (m->bar.length >= BRG_MIB_2)
+		return choose_by_handler(opts, m);
+	if (how->policy == BRG_BAR_LAZY && opts->lcores <= 1)
 		return 0;
-	return choose_by_handler(opts, m);
+	if ((how->policy != BRG_BAR_AUTO && how->policy != BRG_BAR_TOUCH) || opts->lcores != 1)
+		return choose_by_handler(opts, m);
+	how->policy = BRG_BAR_TOUCH;
+	how->align = power_up(m->bar.offset % BRG_MIB_2 + m->bar.length); /* in one page table */
+	how->node = choose_node(&m->bar);
+	return 0;
 }
 
 /* In words */
@@ -253,7 +271,7 @@ static void explain_policy(const struct brg_bar_opts *opts, struct brg_bar_plan 
 
 static void explain_address(const struct brg_bar *bar, struct brg_bar_plan *plan)
 {
-	if (plan->era == BRG_BAR_ERA_HUGE && plan->align > BRG_PAGE)
+	if (plan->era == BRG_BAR_ERA_HUGE && plan->align >= BRG_MIB_2)
 		say(plan->align_why, "so that pages of up to %s fit",
 		    plan->align == BRG_GIB_1 ? "1 GiB" : "2 MiB");
 	else if (plan->align > BRG_PAGE)

@@ -2,14 +2,17 @@
 /* The fault handler of the kernel that runs, looked at when it first matters. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "bar.h"
 
 static struct brg_bar_handler handler;
+static atomic_bool known;
 
 static void look(void)
 {
 	brg_bar_handler_detect(NULL, &handler);
+	atomic_store(&known, true);
 }
 
 const struct brg_bar_handler *brg_bar_running(void)
@@ -18,4 +21,9 @@ const struct brg_bar_handler *brg_bar_running(void)
 
 	pthread_once(&once, look);
 	return &handler;
+}
+
+bool brg_bar_known_safe(void)
+{
+	return atomic_load(&known) && !handler.vulnerable;
 }

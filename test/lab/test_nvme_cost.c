@@ -19,6 +19,7 @@ static const struct {
 	{"shadow", "batch-many", 70},	   {"plain", "batch-many", 70},
 	{"shadow", "empty-poll", 9},	   {"plain", "empty-poll", 9},
 	{"shadow", "submit-prepared", 32}, {"plain", "submit-prepared", 32},
+	{"shadow", "attach-ready", 1000000},
 };
 
 static json_t *rows;

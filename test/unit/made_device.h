@@ -45,6 +45,11 @@ const struct brg_bar_handler *brg_bar_running(void)
 	return &handler;
 }
 
+bool brg_bar_known_safe(void)
+{
+	return !handler.vulnerable;
+}
+
 static void run_on(enum brg_bar_era era)
 {
 	handler.era = era;
