@@ -259,7 +259,7 @@ void brg_device_irq_disable(struct brg_device *dev);
  * An eventfd that becomes readable when the kernel wants the function back, because it is being
  * unplugged or somebody unbinds it from vfio-pci. That waits, and the descriptor is signalled again
  * now and then, until the device is closed: free what uses it, and brg_device_close() it. A
- * function that is being unplugged still answers until then.
+ * function that is being unplugged still answers until then. NVMe queue pairs see it by themselves.
  *
  * The descriptor is made at the first call and stays the device's: poll and read it, do not close
  * it.
@@ -268,6 +268,10 @@ void brg_device_irq_disable(struct brg_device *dev);
  */
 BRG_API
 int brg_device_request_fd(struct brg_device *dev);
+
+/** Whether that descriptor is readable; false where it was never asked for. Any thread. */
+BRG_API
+bool brg_device_wanted_back(const struct brg_device *dev);
 
 struct brg_device_watch;
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <libudev.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,13 @@ int brg_device_request_fd(struct brg_device *dev)
 	}
 	dev->request_fd = fd;
 	return fd;
+}
+
+bool brg_device_wanted_back(const struct brg_device *dev)
+{
+	struct pollfd fd = {.fd = dev->request_fd, .events = POLLIN};
+
+	return poll(&fd, 1, 0) == 1;
 }
 
 struct brg_device_watch {

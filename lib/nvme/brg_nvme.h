@@ -343,8 +343,10 @@ int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_
  * or a command is late. See brg_nvme_reset() for what follows.
  *
  * @return how many were called back, or, when there is nothing left to call back: -ENODEV: the
- *         device is gone (what was in flight has been called back with "Host Pathing Error");
- *         another: it could not be reset. The queue pair takes no more commands until a
+ *         device is gone, or the kernel wants it back, to unplug it or for another driver (what was
+ *         in flight has been called back with "Host Pathing Error", of which
+ *         brg_nvme_status_errno() makes -ENODEV): close controller and device, for which the kernel
+ *         waits; another: it could not be reset. The queue pair takes no more commands until a
  *         brg_nvme_reset() succeeds. -EBUSY: a reset that is needed waits for another queue
  *         pair's poller.
  */

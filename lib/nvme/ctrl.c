@@ -149,6 +149,9 @@ int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
 		take_down(ctrl);
 		return brg_fail(-err, "%s", why); /* not why taking it down failed as well */
 	}
+	/* Queue pairs look whether the kernel wants the device back: see brg_watch(). */
+	if (brg_device_request_fd(dev) < 0)
+		BRG_LOG(WARNING, "%s: unplugging it will wait for us: %s", ctrl->bdf, brg_errmsg());
 	brg_telemetry_add(ctrl);
 	*out = ctrl;
 	return 0;

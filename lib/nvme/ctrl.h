@@ -118,10 +118,10 @@ int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint1
 		    const struct brg_queue_opts *opts, struct brg_nvme_qpair **qp);
 
 /** Create both queues of a pair that is allocated. The caller has the lock. */
-int brg_qpair_create_rings(const struct brg_nvme_qpair *qp);
+int brg_qpair_create_rings(struct brg_nvme_qpair *qp);
 
-/** Delete them. The caller has the lock. */
-int brg_qpair_delete_rings(const struct brg_nvme_qpair *qp);
+/** Delete them if it has any. The caller has the lock. */
+int brg_qpair_delete_rings(struct brg_nvme_qpair *qp);
 
 /** Zero its rings, and its shadow doorbells. */
 void brg_qpair_clear(struct brg_nvme_qpair *qp);

@@ -171,7 +171,7 @@ static int delete_queue(const struct brg_nvme_qpair *qp, enum nvme_admin_opcode 
 	return brg_admin_run(qp->ctrl, &sqe, NULL);
 }
 
-int brg_qpair_create_rings(const struct brg_nvme_qpair *qp)
+int brg_qpair_create_rings(struct brg_nvme_qpair *qp)
 {
 	int err = create_cq(qp);
 
@@ -180,14 +180,21 @@ int brg_qpair_create_rings(const struct brg_nvme_qpair *qp)
 	err = create_sq(qp);
 	if (err && !qp->ctrl->failed)
 		delete_queue(qp, nvme_admin_delete_cq);
+	qp->has_rings = !err;
 	return err;
 }
 
-int brg_qpair_delete_rings(const struct brg_nvme_qpair *qp)
+int brg_qpair_delete_rings(struct brg_nvme_qpair *qp)
 {
-	int err = delete_queue(qp, nvme_admin_delete_sq);
+	int err;
 
-	return err ? err : delete_queue(qp, nvme_admin_delete_cq);
+	if (!qp->has_rings)
+		return 0;
+	err = delete_queue(qp, nvme_admin_delete_sq);
+	if (!err)
+		err = delete_queue(qp, nvme_admin_delete_cq);
+	qp->has_rings = err;
+	return err;
 }
 
 static uint16_t free_qid(const struct brg_nvme_ctrl *ctrl)

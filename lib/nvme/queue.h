@@ -79,6 +79,7 @@ struct brg_nvme_qpair {
 	const struct brg_bar *bar; /* that its doorbells are in */
 	struct brg_bar *share;	   /* of the controller's mapping; NULL: the user's own */
 	struct brg_cmb_ring sq_ring;
+	bool has_rings; /* the controller knows them */
 	void *dma;
 	uint16_t qid;
 	uint16_t vector; /* of MSI-X; 0: none */

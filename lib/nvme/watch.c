@@ -99,13 +99,43 @@ static int look_for_late(struct brg_nvme_qpair *qp)
 	return rc;
 }
 
+static int give_up(struct brg_nvme_qpair *qp)
+{
+	BRG_LOG(ERR, "queue pair %u: %s", qp->qid, brg_errmsg());
+	return brg_gate_fail(qp, -ENODEV, BRG_STATUS_GONE);
+}
+
 /* One that comes back must not find itself in the middle of what it did before. */
 static int is_gone(struct brg_nvme_qpair *qp)
 {
 	brg_device_set_bus_master(qp->ctrl->dev, false);
-	BRG_LOG(ERR, "%s: queue pair %u: the device is gone", qp->ctrl->bdf, qp->qid);
 	brg_ctrl_gone(qp->ctrl);
-	return brg_gate_fail(qp, -ENODEV, BRG_STATUS_GONE);
+	return give_up(qp);
+}
+
+/* It is still there, and lets go in good order of what it was told to do. */
+static int is_wanted_back(struct brg_nvme_qpair *qp)
+{
+	struct brg_nvme_ctrl *ctrl = qp->ctrl;
+
+	if (pthread_mutex_trylock(&ctrl->lock))
+		return 0; /* at the next look */
+	if (brg_qpair_delete_rings(qp))
+		brg_device_set_bus_master(ctrl->dev, false);
+	pthread_mutex_unlock(&ctrl->lock);
+	brg_fail(ENODEV, "%s: the kernel wants the device back", ctrl->bdf);
+	return give_up(qp);
+}
+
+/* Whether the device is there, and in order, while anything is asked of it. */
+static int check(struct brg_nvme_qpair *qp, bool lost)
+{
+	int err = brg_ctrl_check(qp->ctrl);
+
+	if (!err && lost)
+		err = brg_fail(EIO, "%s: its registers could not be accessed for a while",
+			       qp->ctrl->bdf);
+	return err;
 }
 
 int brg_watch(struct brg_nvme_qpair *qp)
@@ -122,16 +152,17 @@ int brg_watch(struct brg_nvme_qpair *qp)
 	/* A doorbell did not get there. If the device is back already, it knows nothing of us. */
 	lost = brg_bar_lost(qp->bar);
 	now = brg_now_us();
-	if ((now < qp->next_check || !brg_nvme_outstanding(qp)) && !lost)
+	if (now < qp->next_check && !lost)
 		return 0;
 	qp->next_check = now + CHECK_US;
-	err = brg_ctrl_check(ctrl);
+	if (brg_device_wanted_back(ctrl->dev))
+		return is_wanted_back(qp);
+	if (!brg_nvme_outstanding(qp) && !lost)
+		return 0;
+	err = check(qp, lost);
 	if (err == -ENODEV)
 		return is_gone(qp);
-	if (err || lost) {
-		if (!err)
-			brg_fail(EIO, "%s: its registers could not be accessed for a while",
-				 ctrl->bdf);
+	if (err) {
 		BRG_LOG(ERR, "%s: reset", brg_errmsg());
 		return brg_reset_by_poller(qp);
 	}

@@ -253,6 +253,7 @@ static struct fake *fake_new(void)
 	f->dev.info.numa_node = -1;
 	f->grants = QPAIRS;
 
+	f->dev.request_fd = -1; /* nobody asks */
 	f->ctrl.dev = &f->dev;
 	f->ctrl.bar = &f->bar.bar;
 	f->ctrl.bdf = "0000:00:1f.7";
