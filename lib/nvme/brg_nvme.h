@@ -754,6 +754,22 @@ int brg_nvme_compare(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, co
 		     uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg);
 
 /**
+ * Write blocks if they are what @p cmp_buf has, as one operation that no other command comes
+ * between (fused, 3.4.2). Takes room for two commands, and counts as two everywhere; both of them
+ * are handed over with one doorbell write.
+ * @param nblocks  what is more than NACWU or ACWU say need not be atomic, and may be refused by the
+ *                 controller.
+ * @param cb       called once, when both have completed. NVME_SC_COMPARE_FAILED: the blocks differ,
+ *                 and nothing was written.
+ * @return also -ENOTSUP: FUSES says that the controller has none; -EINVAL: a queue pair of depth 2.
+ *         -EAGAIN: no room for both, and nothing was submitted.
+ */
+BRG_API
+int brg_nvme_compare_and_write(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			       const void *cmp_buf, const void *buf, uint64_t lba, uint32_t nblocks,
+			       brg_nvme_cb cb, void *arg);
+
+/**
  * Make blocks read as zeroes, without transferring any.
  * @param nblocks     at most 65,536; controllers may take less, see WZSL and MDTS.
  * @param deallocate  the device need not keep room for them.

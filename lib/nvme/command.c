@@ -48,7 +48,7 @@ int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *s
 			 size_t len, brg_nvme_cb cb, void *arg)
 {
 	uint64_t first = (uintptr_t)buf, last = first + len - 1;
-	const struct brg_nvme_tracker *tracker = qp->timed ? qp->timed_free : qp->path.free;
+	const struct brg_nvme_tracker *tracker = brg_queue_next(qp);
 	struct brg_nvme_sqe whole = *sqe;
 
 	if (first & 3)

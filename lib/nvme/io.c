@@ -12,11 +12,10 @@
 #include "prp.h"
 #include "trace.h"
 
-/* What a request must be. */
-static int check(size_t max_transfer, const struct brg_nvme_ns *ns, uint64_t buf, uint64_t lba,
+int brg_io_check(size_t max_transfer, const struct brg_nvme_ns *ns, const void *data, uint64_t lba,
 		 uint32_t nblocks)
 {
-	uint64_t end;
+	uint64_t buf = (uintptr_t)data, end;
 
 	if (buf & 3)
 		return brg_fail(EINVAL, "buffer %#" PRIx64 " is not dword-aligned", buf);
@@ -35,50 +34,32 @@ static int check(size_t max_transfer, const struct brg_nvme_ns *ns, uint64_t buf
 	return 0;
 }
 
-/* Fill the next entry for data of any size, or refuse to; the entry is not yet handed over. */
-static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_io_opcode opcode,
-	       const struct brg_nvme_io *io)
+int brg_io_fill(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint32_t dw0,
+		const struct brg_nvme_io *io)
 {
 	uint64_t first = (uintptr_t)io->buf;
 	uint64_t last = first + (uint64_t)io->nblocks * ns->block_size - 1; /* byte */
-	int err = check(qp->max_transfer, ns, first, io->lba, io->nblocks);
+	struct brg_nvme_tracker *tracker = brg_queue_take(qp, io->cb, io->arg);
 	struct brg_nvme_path *p = &qp->path;
-	struct brg_nvme_tracker *tracker;
 	uint64_t prp2 = 0;
 
-	if (err)
-		return err;
-	tracker = brg_queue_take(qp, io->cb, io->arg);
 	if (!tracker)
 		return brg_queue_full(qp);
 	if (!brg_prp_is_one_page(first, last))
 		prp2 = brg_prp2(first, last, brg_queue_list(qp, tracker->cid));
-	brg_nvme_fill(brg_nvme_slot(p), tracker->dw0 | opcode, ns->nsid, first, prp2, io->lba,
+	brg_nvme_fill(brg_nvme_slot(p), tracker->dw0 | dw0, ns->nsid, first, prp2, io->lba,
 		      io->nblocks - 1);
-	brg_trace_submit(qp->qid, tracker->cid, opcode, ns->nsid, io->lba);
+	brg_trace_submit(qp->qid, tracker->cid, dw0, ns->nsid, io->lba);
 	return 0;
 }
 
-/* Hand over all entries from the tail @p old on. */
-static void publish_many(struct brg_nvme_path *p, uint32_t old)
+/* Fill the next entry for data of any size, or refuse to; the entry is not yet handed over. */
+static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_io_opcode opcode,
+	       const struct brg_nvme_io *io)
 {
-	uint32_t tail = brg_nvme_tail(p);
+	int err = brg_io_check(qp->max_transfer, ns, io->buf, io->lba, io->nblocks);
 
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	*p->publish = tail;
-	if (!p->has_shadow)
-		return;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (brg_nvme_event_is_due(*brg_nvme_event(p->publish), tail, old))
-		*p->sq_doorbell = tail;
-}
-
-static void wrap(struct brg_nvme_path *p)
-{
-	if (p->sq_at != p->sq_end)
-		return;
-	p->sq_base += p->depth;
-	p->sq_at = 0;
+	return err ? err : brg_io_fill(qp, ns, opcode, io);
 }
 
 /* The entry that was filled is the ring's last. */
@@ -87,8 +68,8 @@ void brg_nvme_publish_last(struct brg_nvme_path *p)
 	uint32_t old = brg_nvme_tail(p);
 
 	p->sq_at = p->sq_end;
-	wrap(p);
-	publish_many(p, old);
+	brg_queue_wrap(p);
+	brg_queue_publish(p, old);
 }
 
 int brg_nvme_submit_any(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
@@ -155,7 +136,7 @@ submit_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_i
 		const struct brg_nvme_io *before = io;
 
 		io = put_row(p, ns, opcode, io, end);
-		wrap(p);
+		brg_queue_wrap(p);
 		if (io > before)
 			continue;
 		err = put(qp, ns, opcode, io);
@@ -163,11 +144,11 @@ submit_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvme_i
 			break;
 		p->sq_at += sizeof(struct brg_nvme_sqe);
 		io++;
-		wrap(p);
+		brg_queue_wrap(p);
 	}
 	if (io == first)
 		return err;
-	publish_many(p, old);
+	brg_queue_publish(p, old);
 	return io - first;
 }
 
@@ -205,7 +186,7 @@ int brg_nvme_prepare(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns 
 {
 	uint64_t first = (uintptr_t)buf;
 	uint64_t last = first + (uint64_t)nblocks * ns->block_size - 1; /* byte */
-	int err = check(ctrl->max_transfer, ns, first, lba, nblocks);
+	int err = brg_io_check(ctrl->max_transfer, ns, buf, lba, nblocks);
 
 	if (err)
 		return err;

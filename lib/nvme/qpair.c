@@ -134,6 +134,7 @@ void brg_qpair_release(struct brg_nvme_qpair *qp)
 	brg_cmb_give_ring(qp->ctrl, &qp->sq_ring);
 	brg_bar_unmap(qp->share);
 	free(qp->aged);
+	free(qp->halves);
 	brg_latency_free(qp);
 	rte_free(qp->dma);
 	rte_free(qp);
@@ -266,6 +267,8 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 	ctrl->qpairs[qid] = qp;
 	qp->aged = calloc(depth, sizeof(*qp->aged));
 	err = qp->aged ? 0 : brg_fail(ENOMEM, "out of memory");
+	if (!err)
+		err = brg_fused_init(qp);
 	if (!err && ((opts && opts->latency) || brg_trace_is_on()))
 		err = brg_latency_init(qp);
 	if (!err)

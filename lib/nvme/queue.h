@@ -69,6 +69,9 @@ struct brg_nvme_qpair {
 	struct brg_aged *aged; /* one per identifier */
 	struct brg_nvme_stats stats;
 
+	struct brg_half *halves; /* of fused commands, see fused.c: one per identifier; NULL: the
+				    controller has none */
+
 	/* latency.c */
 	struct brg_timed *timed; /* one per identifier; NULL: commands are not timed */
 	struct brg_nvme_tracker *timed_free;
@@ -156,6 +159,25 @@ uint64_t brg_queue_submitted(const struct brg_nvme_qpair *qp);
 /** Completions. */
 uint64_t brg_queue_completed(const struct brg_nvme_qpair *qp);
 
+/* io.c */
+
+/** What a request must be: -EINVAL and a sentence, where its data or its blocks are not so. */
+int brg_io_check(size_t max_transfer, const struct brg_nvme_ns *ns, const void *data, uint64_t lba,
+		 uint32_t nblocks);
+
+/**
+ * Fill the next entry of the submission queue for a request that brg_io_check() has passed, without
+ * handing it over: sq_at stays. -EAGAIN as brg_nvme_read().
+ * @param dw0  opcode and flags, in their places in command dword 0.
+ */
+int brg_io_fill(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint32_t dw0,
+		const struct brg_nvme_io *io);
+
+/* fused.c */
+
+/** Allocate what fused commands need, where the controller has them. */
+int brg_fused_init(struct brg_nvme_qpair *qp);
+
 /* gate.c */
 
 /** Nobody polls it yet: shut it until somebody does. */
@@ -208,6 +230,12 @@ static inline size_t brg_queue_list_entries(size_t max_transfer)
 	return needed && needed < BRG_LEAST_ENTRIES ? BRG_LEAST_ENTRIES : needed;
 }
 
+/** The tracker of the command that is submitted next. NULL: there is none. */
+static inline struct brg_nvme_tracker *brg_queue_next(const struct brg_nvme_qpair *qp)
+{
+	return qp->timed ? qp->timed_free : qp->path.free;
+}
+
 /** Take a tracker for a command. NULL: there is none. */
 static inline struct brg_nvme_tracker *brg_queue_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb,
 						      void *arg)
@@ -220,6 +248,29 @@ static inline struct brg_nvme_tracker *brg_queue_take(struct brg_nvme_qpair *qp,
 	tracker->cb = cb;
 	tracker->u.arg = arg;
 	return tracker;
+}
+
+/** After the last entry comes the first. */
+static inline void brg_queue_wrap(struct brg_nvme_path *p)
+{
+	if (p->sq_at != p->sq_end)
+		return;
+	p->sq_base += p->depth;
+	p->sq_at = 0;
+}
+
+/** Hand over all entries from @p old on. */
+static inline void brg_queue_publish(struct brg_nvme_path *p, uint32_t old)
+{
+	uint32_t tail = brg_nvme_tail(p);
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	*p->publish = tail;
+	if (!p->has_shadow)
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (brg_nvme_event_is_due(*brg_nvme_event(p->publish), tail, old))
+		*p->sq_doorbell = tail;
 }
 
 /** Room for the PRP list of a command; it does not cross a page. */

@@ -109,7 +109,7 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		  enum nvme_io_opcode opcode, const struct iovec *iov, unsigned int n, uint64_t lba,
 		  brg_nvme_cb cb, void *arg)
 {
-	const struct brg_nvme_tracker *tracker = qp->timed ? qp->timed_free : qp->path.free;
+	const struct brg_nvme_tracker *tracker = brg_queue_next(qp);
 	struct brg_nvme_sqe sqe = {
 		.opcode = opcode,
 		.nsid = ns->nsid,

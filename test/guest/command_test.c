@@ -181,6 +181,8 @@ static void refused_before_they_are_sent(void **state)
 	/* What this controller does not claim to have. */
 	assert_fails(brg_nvme_write_uncorrectable(qp, &ns, 0, 1, io_done, &io), ENOTSUP, "ONCS");
 	assert_fails(brg_nvme_verify(qp, &ns, 0, 1, io_done, &io), ENOTSUP, "ONCS");
+	assert_fails(brg_nvme_compare_and_write(qp, &ns, buf, other, 0, 1, io_done, &io), ENOTSUP,
+		     "Compare and Write (FUSES 0)");
 	assert_int_equal(brg_nvme_outstanding(qp), 0);
 }
 
