@@ -406,6 +406,21 @@ void brg_nvme_stats_get(const struct brg_nvme_qpair *qp, struct brg_nvme_stats *
 BRG_API
 unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp);
 
+/**
+ * Ask the controller to abort every command in flight that was submitted with this callback and
+ * this argument (5.1), one after the other, and wait for its answers. Each command is called back
+ * once as ever, by a later poll: one that was aborted with NVME_SC_ABORT_REQ, others as they end.
+ * What still waits for brg_nvme_ring() is not known to the controller, which cannot abort it.
+ *
+ * For the thread that uses the queue pair, from callbacks too.
+ *
+ * @return how many the controller says that it has aborted; it may as well have none. -EAGAIN:
+ *         another thread uses the admin queue, or resets the controller; poll, and try again.
+ *         -ENOENT: none is in flight. Others as brg_nvme_admin().
+ */
+BRG_API
+int brg_nvme_abort(struct brg_nvme_qpair *qp, brg_nvme_cb cb, const void *arg);
+
 /*
  * Memory on the device. Commands can use it as they use host memory: pointers into it are what
  * brg_nvme_read() and brg_nvme_write() take, and the data does not cross the link again. Only

@@ -70,6 +70,16 @@ static void on_write(void *arg, const struct brg_nvme_cqe *cqe)
 		tell(&half, &half.its, cqe);
 }
 
+void brg_fused_unwrap(struct brg_nvme_tracker *tracker)
+{
+	const struct brg_half *half = tracker->u.arg;
+
+	if (tracker->cb != on_compare && tracker->cb != on_write)
+		return;
+	tracker->cb = half->cb;
+	tracker->u.arg = half->arg;
+}
+
 static int check(const struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *cmp_buf,
 		 const void *buf, uint64_t lba, uint32_t nblocks)
 {

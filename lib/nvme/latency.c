@@ -51,6 +51,16 @@ static void on_done(void *arg, const struct brg_nvme_cqe *cqe)
 	timed->cb(timed->arg, cqe);
 }
 
+void brg_latency_unwrap(struct brg_nvme_tracker *tracker)
+{
+	const struct brg_timed *timed = tracker->u.arg;
+
+	if (tracker->cb != on_done)
+		return;
+	tracker->cb = timed->cb;
+	tracker->u.arg = timed->arg;
+}
+
 struct brg_nvme_tracker *brg_latency_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb, void *arg)
 {
 	struct brg_nvme_tracker *tracker = qp->timed_free;

@@ -178,6 +178,9 @@ int brg_io_fill(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint32_
 /** Allocate what fused commands need, where the controller has them. */
 int brg_fused_init(struct brg_nvme_qpair *qp);
 
+/** In a copy of a tracker: the user's callback and argument, where ours stand before them. */
+void brg_fused_unwrap(struct brg_nvme_tracker *tracker);
+
 /* gate.c */
 
 /** Nobody polls it yet: shut it until somebody does. */
@@ -205,6 +208,9 @@ void brg_latency_free(struct brg_nvme_qpair *qp);
 /** As brg_queue_take(), for commands that are timed. */
 struct brg_nvme_tracker *brg_latency_take(struct brg_nvme_qpair *qp, brg_nvme_cb cb, void *arg);
 
+/** As brg_fused_unwrap(). */
+void brg_latency_unwrap(struct brg_nvme_tracker *tracker);
+
 /* watch.c */
 
 /** Look after an I/O queue pair once in a while. Returns as brg_nvme_poll(). */
@@ -212,6 +218,15 @@ int brg_watch(struct brg_nvme_qpair *qp);
 
 /** A completion that nobody waits for. Returns as brg_nvme_poll(). */
 int brg_watch_stray(struct brg_nvme_qpair *qp);
+
+/** As brg_fused_unwrap(). */
+void brg_watch_unwrap(struct brg_nvme_tracker *tracker);
+
+/* abort.c */
+
+/** Ask the controller to abort a command; the caller has its lock. 1: it has been aborted, 0: it
+ *  has not; errors of brg_nvme_admin(). */
+int brg_abort(struct brg_nvme_qpair *qp, uint16_t cid);
 
 /* Behind the structure: found without a load. */
 static inline struct brg_nvme_tracker *brg_queue_trackers(const struct brg_nvme_qpair *qp)

@@ -27,6 +27,16 @@ static void is_done(void *arg, const struct brg_nvme_cqe *cqe)
 	aged->cb(aged->arg, cqe);
 }
 
+void brg_watch_unwrap(struct brg_nvme_tracker *tracker)
+{
+	const struct brg_aged *aged = tracker->u.arg;
+
+	if (tracker->cb != is_done)
+		return;
+	tracker->cb = aged->cb;
+	tracker->u.arg = aged->arg;
+}
+
 /* Whether the command has been in flight for so many looks. */
 static bool is_late(struct brg_nvme_tracker *tracker, struct brg_aged *aged)
 {
@@ -43,17 +53,12 @@ static bool is_late(struct brg_nvme_tracker *tracker, struct brg_aged *aged)
 /* Without waiting for whoever else has the admin queue. Returns as brg_nvme_poll(). */
 static int try_abort(struct brg_nvme_qpair *qp, uint16_t cid, struct brg_aged *aged)
 {
-	const struct brg_nvme_sqe sqe = {
-		.opcode = nvme_admin_abort_cmd,
-		.cdw10 = (uint32_t)cid << 16 | qp->qid,
-	};
 	bool failed;
 
 	if (pthread_mutex_trylock(&qp->ctrl->lock))
 		return 0; /* at the next time-out */
 	aged->aborted = true;
-	qp->stats.aborts++;
-	if (brg_admin_run(qp->ctrl, &sqe, NULL))
+	if (brg_abort(qp, cid) < 0)
 		BRG_LOG(WARNING, "%s", brg_errmsg());
 	failed = qp->ctrl->failed;
 	pthread_mutex_unlock(&qp->ctrl->lock);
