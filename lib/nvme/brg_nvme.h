@@ -590,6 +590,22 @@ int brg_nvme_timestamp_get(struct brg_nvme_ctrl *ctrl, uint64_t *ms);
 BRG_API
 int brg_nvme_timestamp_set(struct brg_nvme_ctrl *ctrl, uint64_t ms);
 
+/**
+ * The identifier by which reservations tell this host from others (feature 81h). It belongs to the
+ * controller, and all that were given the same are one host.
+ * @param len  8 bytes or 16. -ENOTSUP: 16, and CTRATT says that the controller has only 8; -EINVAL:
+ *             another length, or no such feature.
+ */
+BRG_API
+int brg_nvme_host_id_get(struct brg_nvme_ctrl *ctrl, void *id, size_t len);
+
+/**
+ * Set it, before a key is registered. A controller may refuse to change it (Command Sequence Error)
+ * until it is reset, which loses it: set it again then.
+ */
+BRG_API
+int brg_nvme_host_id_set(struct brg_nvme_ctrl *ctrl, const void *id, size_t len);
+
 /** An asynchronous event (5.2). */
 struct brg_nvme_event {
 	uint8_t type; /* enum nvme_ae_type */
@@ -821,6 +837,58 @@ BRG_API
 int brg_nvme_copy(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		  const struct nvme_copy_range *ranges, unsigned int n, uint64_t lba,
 		  brg_nvme_cb cb, void *arg);
+
+/*
+ * Reservations (8.19): hosts that share a namespace register a key each, and one of them, or all
+ * that are registered, reserve it against the others. Types and actions are those of nvme/types.h.
+ * -ENOTSUP also where the namespace's RESCAP does not have what is asked for. A key that is not the
+ * registered one, and what another host's reservation forbids, end with
+ * NVME_SC_RESERVATION_CONFLICT. Keys are copied.
+ */
+
+/**
+ * Register a key, unregister it, or replace it (Reservation Register, 7.3).
+ * @param key         the current one, to unregister or replace it.
+ * @param new_key     to register, or to replace it by.
+ * @param ignore_key  whatever the current one is (IEKEY).
+ * @param ptpl        whether registrations and reservations persist through a loss of power.
+ */
+BRG_API
+int brg_nvme_resv_register(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			   enum nvme_resv_rrega action, uint64_t key, uint64_t new_key,
+			   bool ignore_key, enum nvme_resv_cptpl ptpl, brg_nvme_cb cb, void *arg);
+
+/**
+ * Reserve the namespace, or take it from another host (Reservation Acquire, 7.2).
+ * @param key            this host's.
+ * @param preempted_key  the other host's, to preempt it; else 0.
+ */
+BRG_API
+int brg_nvme_resv_acquire(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			  enum nvme_resv_racqa action, enum nvme_resv_rtype type, uint64_t key,
+			  uint64_t preempted_key, brg_nvme_cb cb, void *arg);
+
+/**
+ * Release the reservation, or clear it together with all registrations (Reservation Release, 7.4).
+ * @param type  that of the reservation that is held; of no importance to clear it.
+ * @param key   this host's.
+ */
+BRG_API
+int brg_nvme_resv_release(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			  enum nvme_resv_rrela action, enum nvme_resv_rtype type, uint64_t key,
+			  brg_nvme_cb cb, void *arg);
+
+/**
+ * Report who is registered, and how the namespace is reserved (Reservation Report, 7.5). Those that
+ * do not fit are left out, and counted.
+ * @param extended  with host identifiers of 16 bytes, in regctl_eds; else of 8, in regctl_ds. It
+ *                  has to be what brg_nvme_host_id_set() was given.
+ * @param report    memory as for brg_nvme_read(), dword-aligned.
+ * @param len       bytes of it, a multiple of 4.
+ */
+BRG_API
+int brg_nvme_resv_report(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, bool extended,
+			 struct nvme_resv_status *report, uint32_t len, brg_nvme_cb cb, void *arg);
 
 /**
  * Submit any I/O command with data: its addresses are filled in here, the rest is the caller's, and

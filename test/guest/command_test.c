@@ -183,6 +183,17 @@ static void refused_before_they_are_sent(void **state)
 	assert_fails(brg_nvme_verify(qp, &ns, 0, 1, io_done, &io), ENOTSUP, "ONCS");
 	assert_fails(brg_nvme_compare_and_write(qp, &ns, buf, other, 0, 1, io_done, &io), ENOTSUP,
 		     "Compare and Write (FUSES 0)");
+	assert_fails(brg_nvme_resv_register(qp, &ns, NVME_RESERVATION_RREGA_REGISTER_KEY, 0, 1,
+					    false, NVME_RESERVATION_CPTPL_NO_CHANGE, io_done, &io),
+		     ENOTSUP, "reservations (ONCS");
+	assert_fails(brg_nvme_resv_acquire(qp, &ns, NVME_RESERVATION_RACQA_ACQUIRE,
+					   NVME_RESERVATION_RTYPE_WE, 1, 0, io_done, &io),
+		     ENOTSUP, "reservations (ONCS");
+	assert_fails(brg_nvme_resv_release(qp, &ns, NVME_RESERVATION_RRELA_RELEASE,
+					   NVME_RESERVATION_RTYPE_WE, 1, io_done, &io),
+		     ENOTSUP, "reservations (ONCS");
+	assert_fails(brg_nvme_resv_report(qp, &ns, false, (void *)other, PAGE, io_done, &io),
+		     ENOTSUP, "reservations (ONCS");
 	assert_int_equal(brg_nvme_outstanding(qp), 0);
 }
 

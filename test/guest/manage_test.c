@@ -341,6 +341,9 @@ static void what_is_missing_is_said(void **state)
 	assert_fails(brg_nvme_feature_get(ctrl, &no_feature, NULL), EINVAL, "no feature 0x10");
 	assert_fails(brg_nvme_feature_set(ctrl, &unsaveable, NULL), EIO, "Not Saveable");
 	assert_fails(brg_nvme_identify(ctrl, &no_page, page), EINVAL, "(CNS) 0x17");
+	assert_fails(brg_nvme_host_id_get(ctrl, page, 8), EINVAL, "no feature 0x81");
+	assert_fails(brg_nvme_host_id_set(ctrl, page, 8), EINVAL, "no feature 0x81");
+	assert_fails(brg_nvme_host_id_get(ctrl, page, 16), ENOTSUP, "128 bits (CTRATT");
 	/* QEMU's says that it can manage namespaces, and then cannot create any. */
 	assert_int_equal(brg_nvme_ns_delete(ctrl, 3), -EOPNOTSUPP);
 	/* After all of that it still works. */

@@ -8,6 +8,7 @@
  */
 
 #include <pthread.h>
+#include <rte_malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
