@@ -901,18 +901,41 @@ int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *s
 			 size_t len, brg_nvme_cb cb, void *arg);
 
 /**
- * Read blocks into pieces of memory, in order. By PRP where every piece but the first begins, and
- * every piece but the last ends, at a page; else by SGL.
- * @param iov  pieces of memory as for brg_nvme_read(), of a multiple of the block size together;
- * the array may be gone after the call.
- * @return also -ENOTSUP: only an SGL could say it, and the controller has none; -EINVAL: more
- * pieces than a command has room for, the sentence says how many.
+ * The next piece of memory of a transfer. Called on the thread that submits, during the call, until
+ * there are no more, or what there is cannot be: it must not use the queue pair.
+ * @param pieces  the caller's, which remembers how far it is.
+ * @param piece   to be set, to memory as for brg_nvme_read().
+ * @return false: there are no more.
  */
+typedef bool (*brg_nvme_next_piece)(void *pieces, struct iovec *piece);
+
+/**
+ * Read blocks into pieces of memory, in order. By PRP where every piece but the first begins, and
+ * every piece but the last ends, at a page; else by SGL. Pieces that lie one behind the other in
+ * memory count as one.
+ * @param next    gives the pieces, of a multiple of the block size together.
+ * @param pieces  its argument; may be gone after the call.
+ * @return also -ENOTSUP: only an SGL could say it, and the controller has none; -EINVAL: more
+ *         pieces than a command has room for, the sentence says how many. -EAGAIN as
+ *         brg_nvme_read(), and no piece has been asked for; after other errors some have.
+ */
+BRG_API
+int brg_nvme_read_pieces(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			 brg_nvme_next_piece next, void *pieces, uint64_t lba, brg_nvme_cb cb,
+			 void *arg);
+
+/** Write blocks from pieces of memory. As brg_nvme_read_pieces(). */
+BRG_API
+int brg_nvme_write_pieces(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			  brg_nvme_next_piece next, void *pieces, uint64_t lba, brg_nvme_cb cb,
+			  void *arg);
+
+/** As brg_nvme_read_pieces(), of an array of @p n pieces, which may be gone after the call. */
 BRG_API
 int brg_nvme_readv(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const struct iovec *iov,
 		   unsigned int n, uint64_t lba, brg_nvme_cb cb, void *arg);
 
-/** Write blocks from pieces of memory. As brg_nvme_readv(). */
+/** Write blocks from an array of pieces. As brg_nvme_readv(). */
 BRG_API
 int brg_nvme_writev(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		    const struct iovec *iov, unsigned int n, uint64_t lba, brg_nvme_cb cb,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Data in pieces. PRPs can say it where the pieces meet at page boundaries, and cost the controller
- * no more than data in one piece; all else takes a scatter gather list (Base 4.1.2), in the memory
- * that every command has for its PRP list.
+ * no more than data in one piece; all else takes a scatter gather list (Base 4.1.2). Either is
+ * built in the memory that every command has for its PRP list, while the pieces are asked for one
+ * by one: PRPs as long as they will do, which the first piece that does not fit turns into
+ * descriptors.
  */
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base.h"
 #include "command.h"
@@ -16,97 +19,131 @@
 /* Scatter gather list descriptors: an address, a length, and a type in the last byte. */
 struct sgl {
 	uint64_t address;
-	uint64_t length_and_type;
+	uint64_t length_and_type; /* of data: type 0 */
 };
 
-#define SGL_DATA	 UINT64_C(0)
 #define SGL_LAST_SEGMENT (UINT64_C(0x30) << 56)
 #define SGL_IN_USE	 0x40 /* flags of the command: PSDT 01b */
 #define SGL_SUPPORTED	 3u   /* Identify Controller, SGLS */
 
-static int check(const struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
-		 const struct iovec *iov, unsigned int n, uint64_t lba, uint64_t *bytes)
+/* What the pieces so far have come to. */
+struct layout {
+	const struct brg_nvme_qpair *qp;
+	union {
+		uint64_t *pages;  /* every page but the first one's, */
+		struct sgl *sgls; /* or all of the data */
+	} list;
+	unsigned int npages, nsgls; /* nsgls 0: PRPs do as yet */
+	unsigned int npieces;
+	uint64_t first, end; /* the address of the first byte, and that behind the last */
+	uint64_t bytes;
+};
+
+static int check_piece(const struct layout *l, const struct iovec *piece)
 {
-	*bytes = 0;
-	for (unsigned int i = 0; i < n; i++) {
-		if (((uintptr_t)iov[i].iov_base | iov[i].iov_len) & 3)
-			return brg_fail(EINVAL, "piece %u: %zu bytes at %p are not dword-aligned",
-					i, iov[i].iov_len, iov[i].iov_base);
-		if (!iov[i].iov_len)
-			return brg_fail(EINVAL, "piece %u is empty", i);
-		if (iov[i].iov_len > qp->max_transfer - *bytes)
-			return brg_fail(
-				EINVAL,
-				"%u pieces are more than the %zu bytes that one command may "
-				"carry",
-				n, qp->max_transfer);
-		*bytes += iov[i].iov_len;
-	}
-	if (!n)
-		return brg_fail(EINVAL, "no pieces to transfer");
-	if (*bytes % ns->block_size)
-		return brg_fail(EINVAL,
-				"%" PRIu64 " bytes are no multiple of the block size, %" PRIu32,
-				*bytes, ns->block_size);
-	return brg_command_range(ns, lba, *bytes / ns->block_size, UINT32_C(1) << 16);
-}
-
-static bool fits_prp(const struct iovec *iov, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t start = (uintptr_t)iov[i].iov_base, end = start + iov[i].iov_len;
-
-		if ((i && start % BRG_PRP_PAGE) || (i + 1 < n && end % BRG_PRP_PAGE))
-			return false;
-	}
-	return true;
-}
-
-/* PRP1 is where the data begins; every further page of every piece is an entry. */
-static void set_prp(struct brg_nvme_sqe *sqe, const struct iovec *iov, unsigned int n,
-		    uint64_t *list)
-{
-	uint64_t *entry = list;
-
-	sqe->prp1 = (uintptr_t)iov[0].iov_base;
-	for (unsigned int i = 0; i < n; i++) {
-		uint64_t page = (uintptr_t)iov[i].iov_base, end = page + iov[i].iov_len;
-
-		if (!i)
-			page = (page | (BRG_PRP_PAGE - 1)) + 1;
-		for (; page < end; page += BRG_PRP_PAGE)
-			*entry++ = page;
-	}
-	if (entry - list == 1)
-		sqe->prp2 = list[0];
-	else if (entry > list)
-		sqe->prp2 = (uintptr_t)list;
-}
-
-static int set_sgl(const struct brg_nvme_qpair *qp, struct brg_nvme_sqe *sqe,
-		   const struct iovec *iov, unsigned int n, void *room)
-{
-	unsigned int most =
-		brg_queue_list_entries(qp->max_transfer) * sizeof(uint64_t) / sizeof(struct sgl);
-	struct sgl *list = room;
-
-	if (!(qp->ctrl->id.sgls & SGL_SUPPORTED))
-		return brg_fail(ENOTSUP,
-				"%s: the pieces do not meet at page boundaries, and the controller "
-				"has no scatter gather lists (SGLS %#" PRIx32 ")",
-				qp->ctrl->bdf, (uint32_t)qp->ctrl->id.sgls);
-	if (n > most)
-		return brg_fail(EINVAL, "%u pieces: a command has room for %u", n, most);
-	for (unsigned int i = 0; i < n; i++)
-		list[i] = (struct sgl){(uintptr_t)iov[i].iov_base, iov[i].iov_len | SGL_DATA};
-	sqe->flags = SGL_IN_USE;
-	sqe->prp1 = (uintptr_t)list;
-	sqe->prp2 = n * sizeof(*list) | SGL_LAST_SEGMENT;
+	if (((uintptr_t)piece->iov_base | piece->iov_len) & 3)
+		return brg_fail(EINVAL, "piece %u: %zu bytes at %p are not dword-aligned",
+				l->npieces, piece->iov_len, piece->iov_base);
+	if (!piece->iov_len)
+		return brg_fail(EINVAL, "piece %u is empty", l->npieces);
+	if (piece->iov_len > l->qp->max_transfer - l->bytes)
+		return brg_fail(
+			EINVAL,
+			"with piece %u the data is more than the %zu bytes that one command "
+			"may carry",
+			l->npieces, l->qp->max_transfer);
 	return 0;
 }
 
+/* Pages that lie next to each other are one piece of memory, however they were given. */
+static int add_sgl(struct layout *l, uint64_t start, uint64_t bytes)
+{
+	unsigned int most =
+		brg_queue_list_entries(l->qp->max_transfer) * sizeof(uint64_t) / sizeof(struct sgl);
+	struct sgl *sgl = l->list.sgls + l->nsgls;
+
+	if (l->nsgls && sgl[-1].address + sgl[-1].length_and_type == start) {
+		sgl[-1].length_and_type += bytes;
+		return 0;
+	}
+	if (l->nsgls == most)
+		return brg_fail(EINVAL, "piece %u is one too many: a command has room for %u",
+				l->npieces, most);
+	*sgl = (struct sgl){start, bytes};
+	l->nsgls++;
+	return 0;
+}
+
+/* No more than a page of them was written, however much data there is: room for a copy. */
+static int turn_into_sgl(struct layout *l)
+{
+	uint64_t pages[BRG_PRP_PAGE / sizeof(uint64_t)];
+	uint64_t left = l->bytes, here = RTE_MIN(left, BRG_PRP_PAGE - l->first % BRG_PRP_PAGE);
+	int err;
+
+	if (!(l->qp->ctrl->id.sgls & SGL_SUPPORTED))
+		return brg_fail(ENOTSUP,
+				"%s: the pieces do not meet at page boundaries, and the controller "
+				"has no scatter gather lists (SGLS %#" PRIx32 ")",
+				l->qp->ctrl->bdf, (uint32_t)l->qp->ctrl->id.sgls);
+	memcpy(pages, l->list.pages, l->npages * sizeof(*pages));
+	err = add_sgl(l, l->first, here);
+	for (unsigned int i = 0; !err && i < l->npages; i++) {
+		left -= here;
+		here = RTE_MIN(left, BRG_PRP_PAGE);
+		err = add_sgl(l, pages[i], here);
+	}
+	return err;
+}
+
+/* PRP1 is where the data begins; every further page that a piece begins is an entry. */
+static void add_pages(struct layout *l, uint64_t start, uint64_t end)
+{
+	uint64_t page = RTE_ALIGN_CEIL(start, BRG_PRP_PAGE);
+
+	if (!l->npieces) {
+		l->first = start;
+		page = (start | (BRG_PRP_PAGE - 1)) + 1;
+	}
+	for (; page < end; page += BRG_PRP_PAGE)
+		l->list.pages[l->npages++] = page;
+}
+
+static int add(struct layout *l, const struct iovec *piece)
+{
+	uint64_t start = (uintptr_t)piece->iov_base, end = start + piece->iov_len;
+	bool fits = !l->npieces || start == l->end || !((start | l->end) % BRG_PRP_PAGE);
+	int err = check_piece(l, piece);
+
+	if (!err && !fits && !l->nsgls)
+		err = turn_into_sgl(l);
+	if (!err && l->nsgls)
+		err = add_sgl(l, start, piece->iov_len);
+	else if (!err)
+		add_pages(l, start, end);
+	l->npieces++;
+	l->bytes += piece->iov_len;
+	l->end = end;
+	return err;
+}
+
+static void set_addresses(const struct layout *l, struct brg_nvme_sqe *sqe)
+{
+	if (l->nsgls) {
+		sqe->flags = SGL_IN_USE;
+		sqe->prp1 = (uintptr_t)l->list.sgls;
+		sqe->prp2 = l->nsgls * sizeof(struct sgl) | SGL_LAST_SEGMENT;
+		return;
+	}
+	sqe->prp1 = l->first;
+	if (l->npages == 1)
+		sqe->prp2 = l->list.pages[0];
+	else if (l->npages)
+		sqe->prp2 = (uintptr_t)l->list.pages;
+}
+
 static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
-		  enum nvme_io_opcode opcode, const struct iovec *iov, unsigned int n, uint64_t lba,
+		  enum nvme_io_opcode opcode, brg_nvme_next_piece next, void *pieces, uint64_t lba,
 		  brg_nvme_cb cb, void *arg)
 {
 	const struct brg_nvme_tracker *tracker = brg_queue_next(qp);
@@ -116,32 +153,74 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		.cdw10 = lba,
 		.cdw11 = lba >> 32,
 	};
-	uint64_t *list, bytes;
-	int err = check(qp, ns, iov, n, lba, &bytes);
+	struct layout l = {.qp = qp};
+	struct iovec piece;
+	int err = 0;
 
-	if (err)
-		return err;
 	if (!tracker)
 		return brg_queue_full(qp);
-	sqe.cdw12 = bytes / ns->block_size - 1;
 	/* That of the command that brg_nvme_submit() is about to take. */
-	list = brg_queue_list(qp, tracker->cid);
-	if (fits_prp(iov, n))
-		set_prp(&sqe, iov, n, list);
-	else
-		err = set_sgl(qp, &sqe, iov, n, list);
-	return err ? err : brg_nvme_submit(qp, &sqe, cb, arg);
+	l.list.pages = brg_queue_list(qp, tracker->cid);
+	while (!err && next(pieces, &piece))
+		err = add(&l, &piece);
+	if (err)
+		return err;
+	if (!l.npieces)
+		return brg_fail(EINVAL, "no pieces to transfer");
+	if (l.bytes % ns->block_size)
+		return brg_fail(EINVAL,
+				"%" PRIu64 " bytes are no multiple of the block size, %" PRIu32,
+				l.bytes, ns->block_size);
+	err = brg_command_range(ns, lba, l.bytes / ns->block_size, UINT32_C(1) << 16);
+	if (err)
+		return err;
+	sqe.cdw12 = l.bytes / ns->block_size - 1;
+	set_addresses(&l, &sqe);
+	return brg_nvme_submit(qp, &sqe, cb, arg);
+}
+
+int brg_nvme_read_pieces(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			 brg_nvme_next_piece next, void *pieces, uint64_t lba, brg_nvme_cb cb,
+			 void *arg)
+{
+	return submit(qp, ns, nvme_cmd_read, next, pieces, lba, cb, arg);
+}
+
+int brg_nvme_write_pieces(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			  brg_nvme_next_piece next, void *pieces, uint64_t lba, brg_nvme_cb cb,
+			  void *arg)
+{
+	return submit(qp, ns, nvme_cmd_write, next, pieces, lba, cb, arg);
+}
+
+/* Those of an array. */
+struct array {
+	const struct iovec *next, *end;
+};
+
+static bool next_of_array(void *pieces, struct iovec *piece)
+{
+	struct array *a = pieces;
+
+	if (a->next == a->end)
+		return false;
+	*piece = *a->next++;
+	return true;
 }
 
 int brg_nvme_readv(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const struct iovec *iov,
 		   unsigned int n, uint64_t lba, brg_nvme_cb cb, void *arg)
 {
-	return submit(qp, ns, nvme_cmd_read, iov, n, lba, cb, arg);
+	struct array array = {iov, iov + n};
+
+	return submit(qp, ns, nvme_cmd_read, next_of_array, &array, lba, cb, arg);
 }
 
 int brg_nvme_writev(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		    const struct iovec *iov, unsigned int n, uint64_t lba, brg_nvme_cb cb,
 		    void *arg)
 {
-	return submit(qp, ns, nvme_cmd_write, iov, n, lba, cb, arg);
+	struct array array = {iov, iov + n};
+
+	return submit(qp, ns, nvme_cmd_write, next_of_array, &array, lba, cb, arg);
 }

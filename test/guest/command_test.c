@@ -275,6 +275,61 @@ static void pieces_of_memory(void **state)
 	assert_fails(brg_nvme_readv(qp, &ns, iov, 2, 0, io_done, &io), EINVAL, "aligned");
 }
 
+/* A chain of buffers, as packets are in. */
+struct chain {
+	struct chain *next;
+	uint8_t *data;
+	size_t len;
+};
+
+static bool next_of_chain(void *pieces, struct iovec *piece)
+{
+	struct chain **at = pieces;
+
+	if (!*at)
+		return false;
+	*piece = (struct iovec){(*at)->data, (*at)->len};
+	*at = (*at)->next;
+	return true;
+}
+
+/* Whole pages, by PRP; then such that the fourth one ends within a page, and all is an SGL. */
+static void chains_of_memory(void **state)
+{
+	static const size_t lengths[2][6] = {{PAGE, PAGE, PAGE, 1024},
+					     {PAGE, PAGE, PAGE, 512, 4, 508}};
+
+	for (unsigned int round = 0; round < 2; round++) {
+		struct chain links[6], *at = links;
+		size_t total = 0, done = 0;
+
+		for (unsigned int i = 0; i < 6 && lengths[round][i]; i++) {
+			links[i] = (struct chain){&links[i + 1], other + (10 - 2 * i) * PAGE,
+						  lengths[round][i]};
+			if (i == 5 || !lengths[round][i + 1])
+				links[i].next = NULL;
+			total += lengths[round][i];
+		}
+		fill(&ns, 1200, (uint32_t)(total / ns.block_size), 20 + round);
+		memset(other, 0xee, 64 * PAGE);
+		assert_int_equal(status_of(brg_nvme_read_pieces(qp, &ns, next_of_chain, &at, 1200,
+								io_done, &io)),
+				 0);
+		for (at = links; at; done += at->len, at = at->next) {
+			assert_memory_equal(at->data, buf + done, at->len);
+			assert_int_equal(at->data[at->len], 0xee);
+		}
+		at = links;
+		assert_int_equal(status_of(brg_nvme_write_pieces(qp, &ns, next_of_chain, &at, 1400,
+								 io_done, &io)),
+				 0);
+		memset(other, 0, 16 * PAGE);
+		assert_int_equal(
+			read_blocks(qp, &ns, other, 1400, (uint32_t)(total / ns.block_size)), 0);
+		assert_memory_equal(other, buf, total);
+	}
+}
+
 static const struct nvme_zns_desc *zone(unsigned int i)
 {
 	struct nvme_zone_report *report = (void *)other;
@@ -384,6 +439,7 @@ int main(void)
 		cmocka_unit_test(refused_before_they_are_sent),
 		cmocka_unit_test(any_command),
 		cmocka_unit_test(pieces_of_memory),
+		cmocka_unit_test(chains_of_memory),
 		cmocka_unit_test(zones_and_their_limits),
 		cmocka_unit_test(zones_are_written_in_order),
 		cmocka_unit_test(zones_open_and_close),

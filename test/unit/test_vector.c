@@ -120,7 +120,8 @@ static void bad_pieces(void **state)
 	for (unsigned int i = 0; i < 17; i++)
 		iov[i] = (struct iovec){memory + 1024 * i, 512};
 	assert_int_equal(read_pieces(iov, 16), 0);
-	assert_fails(read_pieces(iov, 17), EINVAL, "17 pieces: a command has room for 16");
+	assert_fails(read_pieces(iov, 17), EINVAL,
+		     "piece 16 is one too many: a command has room for 16");
 	assert_fails(read_pieces(iov, 0), EINVAL, "no pieces");
 	iov[1].iov_len = 0;
 	assert_fails(read_pieces(iov, 2), EINVAL, "piece 1 is empty");
@@ -133,6 +134,119 @@ static void bad_pieces(void **state)
 	iov[1].iov_len = 512;
 	assert_fails(brg_nvme_writev(qp, &ns, iov, 2, ns.blocks - 1, never, NULL), EINVAL,
 		     "beyond");
+}
+
+/* Pages in any order, each twice as far as it is long; then one that begins where none does. */
+struct walk {
+	unsigned int asked, pages;
+	bool odd, endless;
+};
+
+static bool next_page(void *pieces, struct iovec *piece)
+{
+	struct walk *w = pieces;
+	unsigned int i = w->asked++;
+
+	*piece = (struct iovec){memory + 2 * PAGE * i, PAGE};
+	if (i == 0)
+		*piece = (struct iovec){memory + 512, PAGE - 512};
+	if (i == w->pages)
+		*piece = (struct iovec){memory + 40 * PAGE + 4, 512};
+	return w->endless || i < w->pages || (w->odd && i == w->pages);
+}
+
+static int read_walk(struct walk *w)
+{
+	return brg_nvme_read_pieces(qp, &ns, next_page, w, 5, never, NULL);
+}
+
+static void pieces_from_a_callback(void **state)
+{
+	struct walk pages = {.pages = 7};
+	struct walk odd = {.pages = 7, .odd = true};
+	const uint64_t *list;
+
+	assert_int_equal(read_walk(&pages), 0);
+	assert_int_equal(pages.asked, 8); /* seven, and that there are no more */
+	assert_int_equal(last()->flags, 0);
+	assert_int_equal(last()->cdw12, 7 * 8 - 2);
+	assert_true(last()->prp1 == (uintptr_t)memory + 512);
+	list = (const uint64_t *)(uintptr_t)last()->prp2;
+	for (unsigned int i = 1; i < 7; i++)
+		assert_true(list[i - 1] == (uintptr_t)memory + 2 * PAGE * i);
+	/* The last piece turns all before it into descriptors. */
+	assert_fails(read_walk(&odd), ENOTSUP, "no scatter gather lists");
+	odd.asked = 0;
+	ctrl.id.sgls = 1;
+	assert_int_equal(read_walk(&odd), 0);
+	assert_int_equal(last()->flags, 0x40);
+	assert_int_equal(last()->cdw12, 7 * 8 - 1);
+	assert_true(last()->prp2 == (UINT64_C(0x30) << 56 | 8 * 16));
+	list = (const uint64_t *)(uintptr_t)last()->prp1;
+	assert_true(list[0] == (uintptr_t)memory + 512 && list[1] == PAGE - 512);
+	for (unsigned int i = 1; i < 7; i++)
+		assert_true(list[2 * i] == (uintptr_t)memory + 2 * PAGE * i &&
+			    list[2 * i + 1] == PAGE);
+	assert_true(list[14] == (uintptr_t)memory + 40 * PAGE + 4 && list[15] == 512);
+	pages.asked = 0;
+	assert_int_equal(brg_nvme_write_pieces(qp, &ns, next_page, &pages, 5, never, NULL), 0);
+	assert_int_equal(last()->opcode, nvme_cmd_write);
+}
+
+/* What lies next to each other is one piece, also among descriptors. */
+static void neighbours_are_one_piece(void **state)
+{
+	struct iovec iov[24];
+	const uint64_t *list;
+
+	for (unsigned int i = 0; i < 24; i++)
+		iov[i] = (struct iovec){memory + 100 + 512 * i, 512};
+	assert_int_equal(read_pieces(iov, 24), 0);
+	assert_int_equal(last()->flags, 0);
+	assert_int_equal(last()->cdw12, 23);
+	assert_true(last()->prp1 == (uintptr_t)memory + 100);
+	list = (const uint64_t *)(uintptr_t)last()->prp2;
+	for (unsigned int i = 1; i <= 3; i++)
+		assert_true(list[i - 1] == (uintptr_t)memory + i * PAGE);
+	/* The same with a gap: two descriptors, the first across three pages. */
+	ctrl.id.sgls = 1;
+	iov[20].iov_base = memory + 20 * PAGE + 4;
+	for (unsigned int i = 21; i < 24; i++)
+		iov[i].iov_base = (uint8_t *)iov[i - 1].iov_base + 512;
+	assert_int_equal(read_pieces(iov, 24), 0);
+	assert_true(last()->prp2 == (UINT64_C(0x30) << 56 | 2 * 16));
+	list = (const uint64_t *)(uintptr_t)last()->prp1;
+	assert_true(list[0] == (uintptr_t)memory + 100 && list[1] == 20 * 512);
+	assert_true(list[2] == (uintptr_t)memory + 20 * PAGE + 4 && list[3] == 4 * 512);
+}
+
+/* As many entries as there is room for, one byte beyond them, and pieces without an end. */
+static void as_much_as_fits(void **state)
+{
+	struct walk w = {.pages = 100, .endless = true};
+	const struct iovec most[] = {{memory + PAGE - 4, 4},
+				     {memory + 4 * PAGE, 7 * PAGE},
+				     {memory + 20 * PAGE, PAGE - 4}};
+	const struct iovec more[] = {most[0], most[1], {memory + 20 * PAGE, PAGE}};
+	const uint64_t *list;
+
+	assert_int_equal(read_pieces(most, 3), 0);
+	list = (const uint64_t *)(uintptr_t)last()->prp2;
+	assert_true(list[7] == (uintptr_t)memory + 20 * PAGE);
+	assert_fails(read_pieces(more, 3), EINVAL, "with piece 2 the data is more than the 32768");
+	assert_fails(read_walk(&w), EINVAL, "more than the 32768 bytes");
+	assert_int_equal(w.asked, 9);
+}
+
+/* Nobody is asked for pieces that there is no command for. */
+static void full_queues_ask_nobody(void **state)
+{
+	struct walk w = {.pages = 7};
+
+	for (unsigned int i = 0; i < DEPTH - 1; i++)
+		assert_int_equal(brg_nvme_flush(qp, &ns, never, NULL), 0);
+	assert_int_equal(read_walk(&w), -EAGAIN);
+	assert_int_equal(w.asked, 0);
 }
 
 /* The CRC's check value; a guard of the data alone, and of metadata before it. */
@@ -187,6 +301,10 @@ int main(void)
 		with_queue(pages_need_no_sgl),
 		with_queue(others_take_an_sgl),
 		with_queue(bad_pieces),
+		with_queue(pieces_from_a_callback),
+		with_queue(neighbours_are_one_piece),
+		with_queue(as_much_as_fits),
+		with_queue(full_queues_ask_nobody),
 		cmocka_unit_test(guards),
 		with_queue(tags),
 	};
