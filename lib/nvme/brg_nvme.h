@@ -495,6 +495,27 @@ int brg_nvme_pmr_enable(struct brg_nvme_ctrl *ctrl, const struct brg_bar_opts *o
 BRG_API
 int brg_nvme_pmr_flush(struct brg_nvme_ctrl *ctrl);
 
+/**
+ * Give the controller memory of the host for its own use, a Host Memory Buffer (8.9): EAL's, on the
+ * device's NUMA node, in as few pieces as EAL has it. It is the controller's over resets too, until
+ * brg_nvme_hmb_disable() or brg_nvme_close(). Where a controller does not take it back after a
+ * reset that is logged, and it goes on without.
+ *
+ * @param bytes  0: as much as the controller prefers (HMPRE). At least HMMIN; rounded up to whole
+ *               pieces of the smallest size that it takes (HMMINDS).
+ * @return 0; -ENOTSUP (HMPRE is 0: it wants none), -EINVAL (less than HMMIN), -ENOMEM (EAL has no
+ *         such pieces left), -EALREADY, and errors of brg_nvme_admin(). Any thread.
+ */
+BRG_API
+int brg_nvme_hmb_enable(struct brg_nvme_ctrl *ctrl, size_t bytes);
+
+/**
+ * Take it back. Where the controller does not answer or refuses, its memory is kept until the
+ * controller is reset or closed. -ENXIO: it has none. Any thread.
+ */
+BRG_API
+int brg_nvme_hmb_disable(struct brg_nvme_ctrl *ctrl);
+
 /*
  * Administration. All of this is serialised by the caller with the other admin calls, returns as
  * brg_nvme_admin() and, where the controller says in advance that it does not have something,

@@ -103,6 +103,7 @@ static void take_down(struct brg_nvme_ctrl *ctrl)
 	free(ctrl->qpairs);
 	brg_cmb_release(ctrl);
 	brg_pmr_release(ctrl);
+	brg_hmb_release(ctrl);
 	brg_qpair_release(ctrl->admin);
 	rte_free(ctrl->shadows);
 	rte_free(ctrl->admin_page);
@@ -172,6 +173,8 @@ void brg_nvme_close(struct brg_nvme_ctrl *ctrl)
 	brg_telemetry_remove(ctrl);
 	for (qid = 1; qid <= ctrl->granted; qid++)
 		brg_nvme_qpair_free(ctrl->qpairs[qid]);
+	if (ctrl->hmb && brg_nvme_hmb_disable(ctrl)) /* its memory then goes when it is disabled */
+		BRG_LOG(WARNING, "%s", brg_errmsg());
 	if (brg_ctrl_shutdown(ctrl))
 		BRG_LOG(WARNING, "%s", brg_errmsg());
 	take_down(ctrl);

@@ -51,6 +51,7 @@ struct brg_nvme_ctrl {
 	struct brg_events events; /* event.c */
 	struct brg_cmb *cmb;	  /* cmb.c; NULL: not enabled */
 	struct brg_pmr *pmr;	  /* pmr.c; NULL: not enabled */
+	struct brg_hmb *hmb;	  /* hmb.c; NULL: none of its memory is the controller's */
 
 	/* interrupt.c */
 	unsigned int vectors; /* connected; 0: none */
@@ -142,6 +143,13 @@ void brg_telemetry_remove(struct brg_nvme_ctrl *ctrl);
 
 /** After a reset: listen to events as before. The caller does not have the lock. */
 int brg_events_again(struct brg_nvme_ctrl *ctrl);
+
+/** After a reset: give the controller its host memory buffer back, if it had one. The caller has
+ *  the lock. */
+int brg_hmb_again(struct brg_nvme_ctrl *ctrl);
+
+/** Give its memory back: the controller must not use it any more. */
+void brg_hmb_release(struct brg_nvme_ctrl *ctrl);
 
 /** Allocate shadow doorbells if the controller takes them (5.8). */
 int brg_ctrl_alloc_shadows(struct brg_nvme_ctrl *ctrl);

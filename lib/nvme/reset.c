@@ -125,6 +125,8 @@ static int restart(struct brg_nvme_ctrl *ctrl)
 	err = brg_cmb_again(ctrl);
 	if (!err)
 		err = brg_pmr_again(ctrl);
+	if (!err)
+		err = brg_hmb_again(ctrl);
 	if (err)
 		return err;
 	err = brg_admin_set_queues(ctrl, ctrl->granted);

@@ -344,6 +344,8 @@ static void what_is_missing_is_said(void **state)
 	assert_fails(brg_nvme_host_id_get(ctrl, page, 8), EINVAL, "no feature 0x81");
 	assert_fails(brg_nvme_host_id_set(ctrl, page, 8), EINVAL, "no feature 0x81");
 	assert_fails(brg_nvme_host_id_get(ctrl, page, 16), ENOTSUP, "128 bits (CTRATT");
+	assert_fails(brg_nvme_hmb_enable(ctrl, 0), ENOTSUP, "host memory buffers (HMPRE 0)");
+	assert_fails(brg_nvme_hmb_disable(ctrl), ENXIO, "not enabled");
 	/* QEMU's says that it can manage namespaces, and then cannot create any. */
 	assert_int_equal(brg_nvme_ns_delete(ctrl, 3), -EOPNOTSUPP);
 	/* After all of that it still works. */

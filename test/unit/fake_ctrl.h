@@ -54,6 +54,8 @@ struct fake {
 	atomic_bool stop, gone, never_ready, admin_is_silent, cannot_abort;
 	atomic_int mood, grants;
 	atomic_uint aborted; /* command dword 10 of the last abort */
+	/* What the test says to an admin command: its status. NULL: success. */
+	uint16_t (*admin)(struct fake *f, const struct brg_nvme_sqe *sqe);
 	/* What becomes of I/O commands instead, where the test knows better. */
 	void (*io)(struct fake *f, struct ring *r, const struct brg_nvme_sqe *sqe);
 	bool enabled;
@@ -136,7 +138,7 @@ static inline void run_admin(struct fake *f, const struct brg_nvme_sqe *sqe)
 			     0);
 		break;
 	}
-	post(admin, sqe->cid, 0, dw0);
+	post(admin, sqe->cid, f->admin ? f->admin(f, sqe) : 0, dw0);
 }
 
 static inline void run_io(struct fake *f, struct ring *r, const struct brg_nvme_sqe *sqe)
