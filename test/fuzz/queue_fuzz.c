@@ -2,7 +2,8 @@
 /*
  * A queue pair with a controller that does and says whatever the input wants: completions of
  * commands that are not in flight, twice, in the wrong place, with any phase. Every command that
- * was accepted must be called back exactly once, and none that was not.
+ * was accepted must be called back exactly once, and none that was not; a fused one is two to the
+ * queue pair.
  */
 
 #include "fuzz.h"
@@ -11,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctrl.h"
 #include "prp.h"
-#include "queue.h"
 
 #define MAX_TRANSFER  (128 * 1024u)
 #define MOST_COMMANDS 512
@@ -33,6 +34,7 @@ struct world {
 	struct brg_nvme_qpair *qp;
 	struct command commands[MOST_COMMANDS];
 	unsigned int count, in_flight;
+	bool fused; /* writes are compared first */
 	/* The controller's side. */
 	struct brg_nvme_cqe *cq;
 	uint32_t depth, cq_depth, cq_tail;
@@ -42,6 +44,7 @@ struct world {
 };
 
 static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
+static struct brg_nvme_ctrl ctrl = {.id.fuses = NVME_CTRL_FUSES_COMPARE_AND_WRITE};
 static char data_buffer[MAX_TRANSFER + BRG_PRP_PAGE];
 
 static struct brg_nvme_qpair *zeroed(size_t bytes, size_t align)
@@ -107,8 +110,13 @@ static void transfer(struct world *w, struct input *in, bool write)
 	if (!c)
 		return;
 	c->again = lba & 1;
-	settle(c, write ? brg_nvme_write(w->qp, &ns, buf, lba, blocks, on_done, c)
-			: brg_nvme_read(w->qp, &ns, buf, lba, blocks, on_done, c));
+	if (!write)
+		settle(c, brg_nvme_read(w->qp, &ns, buf, lba, blocks, on_done, c));
+	else if (!w->fused)
+		settle(c, brg_nvme_write(w->qp, &ns, buf, lba, blocks, on_done, c));
+	else
+		settle(c, brg_nvme_compare_and_write(w->qp, &ns, data_buffer, buf, lba, blocks,
+						     on_done, c));
 }
 
 static void submit_raw(struct world *w, struct input *in)
@@ -145,12 +153,21 @@ static void scribble(struct world *w, struct input *in)
 
 static void poll_queue(struct world *w, struct input *in)
 {
-	unsigned int before = w->in_flight + w->count, max = next_byte(in) % 8;
+	unsigned int before = 2 * (w->in_flight + w->count), max = next_byte(in) % 8;
 	int rc = brg_nvme_poll(w->qp, max);
 
 	must(rc >= 0 || rc == -EIO);
 	must(!max || rc <= (int)max);
 	must(rc <= (int)before);
+}
+
+/* Of a fused command that is in flight one half may have completed. */
+static void check_outstanding(const struct world *w)
+{
+	unsigned int outstanding = brg_nvme_outstanding(w->qp);
+
+	must(outstanding >= w->in_flight);
+	must(outstanding <= w->in_flight * (w->fused ? 2 : 1));
 }
 
 static void step(struct world *w, struct input *in)
@@ -180,7 +197,7 @@ static void step(struct world *w, struct input *in)
 	default:
 		poll_queue(w, in);
 	}
-	must(brg_nvme_outstanding(w->qp) == w->in_flight);
+	check_outstanding(w);
 }
 
 static void make(struct world *w, struct input *in, struct brg_queue_opts *opts)
@@ -190,6 +207,7 @@ static void make(struct world *w, struct input *in, struct brg_queue_opts *opts)
 	w->depth = 2 + next_byte(in) % 16;
 	w->cq_depth = kind & 1 ? w->depth : 2 * w->depth;
 	w->phase = 1;
+	w->fused = kind & 8;
 	*opts = (struct brg_queue_opts){
 		.depth = (uint16_t)w->depth,
 		.cq_depth = (uint16_t)w->cq_depth,
@@ -205,6 +223,9 @@ static void make(struct world *w, struct input *in, struct brg_queue_opts *opts)
 	opts->dma = zeroed(brg_queue_dma_bytes(opts), BRG_PRP_PAGE);
 	w->qp = zeroed(brg_queue_bytes(opts->depth), RTE_CACHE_LINE_SIZE);
 	brg_queue_init(w->qp, opts);
+	w->qp->ctrl = &ctrl;
+	if (brg_fused_init(w->qp))
+		abort();
 	w->cq = (struct brg_nvme_cqe *)(uintptr_t)w->qp->cq;
 }
 
@@ -225,6 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(!w->in_flight && !brg_nvme_outstanding(w->qp));
 	for (unsigned int i = 0; i < w->count; i++)
 		must(w->commands[i].called == w->commands[i].accepted);
+	free(w->qp->halves);
 	free(opts.dma);
 	free(w->qp);
 	free(w);
