@@ -50,7 +50,7 @@ static int submit_keys(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe
 
 	if (!tracker)
 		return brg_queue_full(qp);
-	keys = brg_queue_list(qp, tracker->dw0 >> 16);
+	keys = brg_queue_list(qp, tracker->cid);
 	keys[0] = key;
 	keys[1] = other;
 	whole.prp1 = (uintptr_t)keys;
