@@ -254,7 +254,7 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
  * @param cb       not NULL.
  * @return 0 when submitted: the callback comes once. -EAGAIN: queue full, poll first (part of
  *         normal work: brg_errmsg() keeps what it had). -EINVAL: buffer not dword-aligned, nothing
- *         or too much to transfer, or beyond the end of the namespace. -EIO: the queue pair takes
+ *         or too much to transfer (see brg_nvme_read_long()), or beyond the end of the namespace. -EIO: the queue pair takes
  *         no more, see brg_nvme_poll(). On failure the callback does not come.
  */
 static inline int brg_nvme_read(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
@@ -920,6 +920,45 @@ int brg_nvme_resv_report(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns
 BRG_API
 int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *sqe, void *buf,
 			 size_t len, brg_nvme_cb cb, void *arg);
+
+/** What a long read or write keeps while it is in flight: nobody's but the library's. */
+struct brg_nvme_long {
+	struct brg_nvme_qpair *qp;
+	const struct brg_nvme_ns *ns;
+	enum nvme_io_opcode opcode;
+	uint8_t *buf; /* of what is not submitted yet: */
+	uint64_t lba;
+	uint32_t left;	    /* blocks */
+	uint32_t in_flight; /* commands */
+	bool failed;
+	struct brg_nvme_cqe cqe; /* of the first that failed, else of the last */
+	brg_nvme_cb cb;
+	void *arg;
+};
+
+/**
+ * Read blocks, any number of them: as commands of brg_nvme_max_transfer() bytes at most, which do
+ * not cross the namespace's optimal boundaries (NOIOB). They take what room the queue has, and the
+ * rest follows as commands complete, in brg_nvme_poll(). On a queue pair whose user rings he also
+ * rings for these.
+ *
+ * @param ns     stays until the callback, as buffer and state do.
+ * @param state  memory for it, of any content; the caller's, and not to be touched.
+ * @param cb     called once, when nothing of it is in flight any more, with the completion of the
+ *               first command that failed, and then the rest has not been submitted; else with that
+ *               of the last one that completed.
+ * @return as brg_nvme_read(); -EAGAIN: nothing was submitted.
+ */
+BRG_API
+int brg_nvme_read_long(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
+		       uint64_t lba, uint32_t nblocks, struct brg_nvme_long *state, brg_nvme_cb cb,
+		       void *arg);
+
+/** Write blocks, any number of them. As brg_nvme_read_long(). */
+BRG_API
+int brg_nvme_write_long(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
+			uint64_t lba, uint32_t nblocks, struct brg_nvme_long *state, brg_nvme_cb cb,
+			void *arg);
 
 /**
  * The next piece of memory of a transfer. Called on the thread that submits, during the call, until

@@ -13,7 +13,8 @@
 
 #include "pattern.h"
 
-#define PAGE 4096
+#define PAGE   4096
+#define BUFFER (64 * PAGE) /* bytes */
 
 static struct brg_device *dev;
 static struct brg_nvme_ctrl *ctrl;
@@ -31,8 +32,8 @@ static int open_all(void **state)
 		fprintf(stderr, "%s\n", brg_errmsg());
 		return -1;
 	}
-	buf = rte_malloc(NULL, 64 * PAGE, PAGE);
-	other = rte_malloc(NULL, 64 * PAGE, PAGE);
+	buf = rte_malloc(NULL, BUFFER, PAGE);
+	other = rte_malloc(NULL, BUFFER, PAGE);
 	return buf && other ? 0 : -1;
 }
 
@@ -88,6 +89,20 @@ static void small_transfers(void **state)
 	assert_true(pattern_is(other, max, 1, 0));
 	assert_fails(brg_nvme_write(qp, &large, buf, 100, 9, io_done, &io), EINVAL, "more than");
 	assert_fails(brg_nvme_read(qp, &ns, buf, 0, 65, io_done, &io), EINVAL, "more than");
+}
+
+/* In one call, whatever a command may carry: all of both buffers. */
+static void long_transfers(void **state)
+{
+	struct brg_nvme_long l;
+	uint32_t nblocks = BUFFER / ns.block_size;
+
+	pattern_fill(buf, BUFFER, 20, 0);
+	assert_int_equal(
+		status_of(brg_nvme_write_long(qp, &ns, buf, 333, nblocks, &l, io_done, &io)), 0);
+	assert_int_equal(
+		status_of(brg_nvme_read_long(qp, &ns, other, 333, nblocks, &l, io_done, &io)), 0);
+	assert_true(pattern_is(other, BUFFER, 20, 0));
 }
 
 static void compare(const struct brg_nvme_ns *n)
@@ -432,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_transfers),
+		cmocka_unit_test(long_transfers),
 		cmocka_unit_test(compares),
 		cmocka_unit_test(zeroes),
 		cmocka_unit_test(deallocates),
