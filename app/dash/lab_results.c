@@ -210,12 +210,15 @@ void ingest_cost(const struct field *top, struct batch *batch)
 	take_counting_host(top, batch);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		struct field row = field_element(top, "rows", rows, i);
+		json_t *parameters =
+			json_pack("{s:I, s:s, s:s}", "bar_bytes",
+				  (json_int_t)field_integer(&row, "bar_bytes"), "policy",
+				  field_text(&row, "policy"), "op", field_text(&row, "op"));
 
-		add_count(&row, "cost",
-			  json_pack("{s:I, s:s, s:s}", "bar_bytes",
-				    (json_int_t)field_integer(&row, "bar_bytes"), "policy",
-				    field_text(&row, "policy"), "op", field_text(&row, "op")),
-			  batch);
+		if (field_has(top, "fail_after"))
+			json_object_set_new(parameters, "fail_after",
+					    json_integer(field_integer(top, "fail_after")));
+		add_count(&row, "cost", parameters, batch);
 	}
 }
 

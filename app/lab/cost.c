@@ -416,8 +416,10 @@ static int report(const struct cost *c)
 				   c->program ? "barrage-marks/1" : "barrage-cost/1", "host",
 				   host_json("tcg"), "rows", c->rows);
 
-	if (c->fail_after)
+	if (c->fail_after) {
+		json_object_set_new(result, "fail_after", json_integer(c->fail_after));
 		json_object_set(result, "kernel_bugs", c->bugs);
+	}
 	return report_write(&c->report, result, print, pictured ? draw : NULL, c);
 }
 

@@ -242,6 +242,27 @@ static void counts_of_the_lab(void **state)
 	json_decref(all);
 }
 
+/* Where fills are made to fail is another series, for each place one. */
+static void counts_of_failures_apart(void **state)
+{
+	static const char fmt[] =
+		"{\"schema\": \"barrage-cost/1\", %s\"rows\": [{\"kernel\": \"6.1\", \"handler\": "
+		"\"fixed\", \"bar_bytes\": 16384, \"policy\": \"lazy\", \"op\": \"retry\", "
+		"\"instructions\": 3374, \"reference_fault\": 2045}]}";
+	static const char *const members[] = {"", "\"fail_after\": 1, ", "\"fail_after\": 2, "};
+	char text[512];
+	json_t *all;
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), fmt, members[i]);
+		write_file("cost.json", text);
+		add("cost.json");
+	}
+	all = content();
+	assert_int_equal(json_array_size(json_object_get(all, "series")), 3);
+	json_decref(all);
+}
+
 static const char perf[] =
 	"{\"schema\": \"barrage-perf/1\", \"host\": {\"machine\": \"EPYC\", \"kernel\": \"6.1\"},"
 	" \"rw\": \"randread\", \"read_percent\": 100, \"block_sizes\": [{\"bytes\": 4096, "
@@ -877,6 +898,7 @@ int main(int argc, char **argv)
 		on_a_new_store(a_comparison_of_the_lab),
 		on_a_new_store(a_matrix_of_the_lab),
 		on_a_new_store(counts_of_the_lab),
+		on_a_new_store(counts_of_failures_apart),
 		on_a_new_store(barrage_perf_and_its_histogram),
 		on_a_new_store(broken_files_are_refused_whole),
 		on_a_new_store(truncated_files_are_refused),
