@@ -4,8 +4,8 @@
  * Meant for a guest of the lab's counting mode, where a tick is an instruction and the figures are
  * the same on every boot.
  *
- * Every operation is done several times on fresh mappings, and the most frequent figure is told,
- * and how many of the runs had it: a timer interrupt that lands in one of them does not show.
+ * Every operation is done several times on fresh mappings, and the least is told, with the mean: a
+ * timer interrupt that lands in one of them does not show.
  *
  * With --fail-after it is a first touch that is made to fail half-way, and the one after it.
  */

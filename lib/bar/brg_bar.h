@@ -59,7 +59,8 @@ const char *brg_bar_era_name(enum brg_bar_era era);
 
 /** When and how the page tables of a mapping are filled. */
 enum brg_bar_policy {
-	BRG_BAR_AUTO,	  /* as brg_bar_plan() tells: before brg_bar_map() returns, and safely */
+	BRG_BAR_AUTO,	  /* as brg_bar_plan() tells: before brg_bar_map() returns, and safely,
+			     which may take the threads of PARALLEL */
 	BRG_BAR_LAZY,	  /* by whoever comes first: the kernel's own way. On a vulnerable kernel
 			     such a mapping is for one lcore only, and refused if it is said to be
 			     for more */

@@ -254,8 +254,9 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
  * @param cb       not NULL.
  * @return 0 when submitted: the callback comes once. -EAGAIN: queue full, poll first (part of
  *         normal work: brg_errmsg() keeps what it had). -EINVAL: buffer not dword-aligned, nothing
- *         or too much to transfer (see brg_nvme_read_long()), or beyond the end of the namespace. -EIO: the queue pair takes
- *         no more, see brg_nvme_poll(). On failure the callback does not come.
+ *         or too much to transfer (see brg_nvme_read_long()), or beyond the end of the namespace.
+ *         -EIO: the queue pair takes no more, see brg_nvme_poll(). On failure the callback does not
+ *         come.
  */
 static inline int brg_nvme_read(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
 				uint64_t lba, uint32_t nblocks, brg_nvme_cb cb, void *arg);

@@ -8,18 +8,15 @@
 
 #include <jansson.h>
 
-/* The most instructions. */
+/* The most instructions: the targets, or, where that is missed, what it takes now and a little. */
 static const struct {
-	const char *from, *to;
-	json_int_t most;
+	const char *to;
+	json_int_t shadow, plain;
 } promises[] = {
-	{"shadow", "submit", 55},	   {"plain", "submit", 55},
-	{"shadow", "poll-one", 45},	   {"plain", "poll-one", 45},
-	{"shadow", "depth-1", 100},	   {"plain", "depth-1", 100},
-	{"shadow", "batch-many", 70},	   {"plain", "batch-many", 70},
-	{"shadow", "empty-poll", 9},	   {"plain", "empty-poll", 9},
-	{"shadow", "submit-prepared", 32}, {"plain", "submit-prepared", 32},
-	{"shadow", "attach-ready", 1000000},
+	{"submit", 55, 55},	     {"poll-one", 45, 45},	   {"depth-1", 100, 100},
+	{"submit-prepared", 32, 32}, {"poll-prepared", 45, 45},	   {"batch-many", 70, 70},
+	{"batch-manual", 87, 87},    {"batch-prepared", 66, 66},   {"empty-poll", 9, 9},
+	{"attach", 1700000, 0},	     {"attach-ready", 1000000, 0},
 };
 
 static json_t *rows;
@@ -37,14 +34,21 @@ static json_int_t count(const char *from, const char *to)
 	return 0;
 }
 
+static void check(const char *to, const char *from, json_int_t most)
+{
+	json_int_t is = count(from, to);
+
+	if (is <= 0 || is > most)
+		fail_msg("%s, %s doorbells: %lld instructions, not %lld", to, from, (long long)is,
+			 (long long)most);
+}
+
 static void promises_are_kept(void **state)
 {
 	for (size_t i = 0; i < sizeof(promises) / sizeof(promises[0]); i++) {
-		json_int_t is = count(promises[i].from, promises[i].to);
-
-		if (is <= 0 || is > promises[i].most)
-			fail_msg("%s, %s doorbells: %lld instructions, not %lld", promises[i].to,
-				 promises[i].from, (long long)is, (long long)promises[i].most);
+		check(promises[i].to, "shadow", promises[i].shadow);
+		if (promises[i].plain)
+			check(promises[i].to, "plain", promises[i].plain);
 	}
 }
 
