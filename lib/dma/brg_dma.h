@@ -52,6 +52,14 @@ void brg_dma_detach(struct brg_device *dev);
 BRG_API
 int brg_dma_register(struct brg_device *dev, void *addr, size_t len);
 
+/**
+ * Whether all of a buffer is memory that the device may use: EAL's, or registered as one range.
+ * Takes locks: not for every I/O. It knows what this library has mapped, in the device's domain.
+ * @return 0, or -EFAULT with what is wrong.
+ */
+BRG_API
+int brg_dma_check(const struct brg_device *dev, const void *addr, size_t len);
+
 /** Undo brg_dma_register(): the same range. -ENOENT when it was not registered. */
 BRG_API
 int brg_dma_unregister(struct brg_device *dev, void *addr, size_t len);

@@ -292,3 +292,47 @@ int brg_dma_unregister(struct brg_device *dev, void *addr, size_t len)
 	pthread_mutex_unlock(&lock);
 	return rc;
 }
+
+static bool is_registered(const struct domain *d, const char *addr, size_t len)
+{
+	for (const struct range *r = d->ranges; r; r = r->next)
+		if (addr >= r->addr && (size_t)(addr - r->addr) <= r->len &&
+		    len <= r->len - (size_t)(addr - r->addr))
+			return true;
+	return false;
+}
+
+/* Page by page: those next to each other need not both be there. */
+static bool is_eal_memory(const char *addr, size_t len)
+{
+	const struct rte_memseg_list *msl = rte_mem_virt2memseg_list(addr);
+	const char *end = addr + len;
+
+	while (msl && is_ours(msl) && addr < end) {
+		const struct rte_memseg *ms = rte_mem_virt2memseg(addr, msl);
+
+		if (!ms)
+			return false;
+		addr = (const char *)ms->addr + ms->len;
+	}
+	return msl && is_ours(msl);
+}
+
+int brg_dma_check(const struct brg_device *dev, const void *addr, size_t len)
+{
+	const struct domain *d;
+	bool mapped;
+
+	rte_mcfg_mem_read_lock();
+	pthread_mutex_lock(&lock);
+	d = find_domain(dev);
+	mapped = d && (is_registered(d, addr, len) || (d->attached && is_eal_memory(addr, len)));
+	pthread_mutex_unlock(&lock);
+	rte_mcfg_mem_read_unlock();
+	if (mapped)
+		return 0;
+	return brg_fail(EFAULT,
+			"%p + %zu is not mapped for DMA: take it from rte_malloc(), or "
+			"brg_dma_register() it",
+			addr, len);
+}

@@ -209,10 +209,12 @@ struct brg_nvme_qpair_opts {
 				      a brg_bar_share() of the controller's, safe on any kernel */
 	bool interrupts; /* completions raise a vector: see brg_nvme_wait(); the controller must
 			    have been opened with interrupts, too */
-	bool latency;	/* time every command, at some 100 instructions each: see brg_nvme_latency()
-			 */
-	bool manual;	/* what is submitted waits for brg_nvme_ring(): one doorbell for many */
-	bool sq_in_cmb; /* its submission queue lies in the device: see brg_nvme_cmb_enable() */
+	bool latency; /* time every command, at some 100 instructions each: see brg_nvme_latency()
+		       */
+	bool check_buffers; /* refuse data in memory that is not mapped for DMA (-EFAULT), also at
+			       some hundred instructions, and with locks: for development */
+	bool manual;	    /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
+	bool sq_in_cmb;	    /* its submission queue lies in the device: see brg_nvme_cmb_enable() */
 };
 
 /**
@@ -255,6 +257,7 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
  * @return 0 when submitted: the callback comes once. -EAGAIN: queue full, poll first (part of
  *         normal work: brg_errmsg() keeps what it had). -EINVAL: buffer not dword-aligned, nothing
  *         or too much to transfer (see brg_nvme_read_long()), or beyond the end of the namespace.
+ *         -EFAULT: see brg_nvme_qpair_opts.check_buffers.
  *         -EIO: the queue pair takes no more, see brg_nvme_poll(). On failure the callback does not
  *         come.
  */
@@ -292,7 +295,7 @@ int brg_nvme_write_many(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 
 /**
  * Submit an I/O command as it is, but for its identifier: the rest of it is the caller's, its
- * addresses too, and so are the checks. The command is copied: it may be submitted again at once,
+ * addresses too, and so are all checks. The command is copied: it may be submitted again at once,
  * and changed, its block address for instance.
  * @return 0; -EAGAIN or -EIO as brg_nvme_read().
  */

@@ -272,3 +272,10 @@ void brg_cmb_give_ring(struct brg_nvme_ctrl *ctrl, const struct brg_cmb_ring *ri
 	give_pages(ctrl, ring->address - (uintptr_t)ctrl->cmb->bar->base);
 	brg_bar_unmap(ring->share);
 }
+
+bool brg_cmb_has(const struct brg_nvme_ctrl *ctrl, const void *buf, size_t len)
+{
+	const struct brg_bar *bar = ctrl->cmb ? ctrl->cmb->bar : NULL;
+
+	return bar && brg_bar_ptr(bar, (uintptr_t)buf - (uintptr_t)bar->base, len);
+}

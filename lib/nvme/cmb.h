@@ -19,8 +19,12 @@ int brg_cmb_again(struct brg_nvme_ctrl *ctrl);
 /** Disable and unmap it. */
 void brg_cmb_release(struct brg_nvme_ctrl *ctrl);
 
-/** The same two for the PMR. */
+/** Whether a buffer lies in it. The lock is not needed. */
+bool brg_cmb_has(const struct brg_nvme_ctrl *ctrl, const void *buf, size_t len);
+
+/** The same three for the PMR. */
 int brg_pmr_again(struct brg_nvme_ctrl *ctrl);
 void brg_pmr_release(struct brg_nvme_ctrl *ctrl);
+bool brg_pmr_has(const struct brg_nvme_ctrl *ctrl, const void *buf, size_t len);
 
 #endif

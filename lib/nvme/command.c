@@ -50,12 +50,16 @@ int brg_nvme_submit_data(struct brg_nvme_qpair *qp, const struct brg_nvme_sqe *s
 	uint64_t first = (uintptr_t)buf, last = first + len - 1;
 	const struct brg_nvme_tracker *tracker = brg_queue_next(qp);
 	struct brg_nvme_sqe whole = *sqe;
+	int err;
 
 	if (first & 3)
 		return brg_fail(EINVAL, "buffer %#" PRIx64 " is not dword-aligned", first);
 	if (!len || len > qp->max_transfer)
 		return brg_fail(EINVAL, "%zu bytes of data: it takes 1 to %zu", len,
 				qp->max_transfer);
+	err = brg_buffer_check(qp, buf, len);
+	if (err)
+		return err;
 	if (!tracker)
 		return brg_queue_full(qp);
 	whole.prp1 = first;

@@ -94,7 +94,11 @@ static int check(const struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, 
 				"two: create it with a depth of 3 or more",
 				qp->qid);
 	err = brg_io_check(qp->max_transfer, ns, cmp_buf, lba, nblocks);
-	return err ? err : brg_io_check(qp->max_transfer, ns, buf, lba, nblocks);
+	if (!err)
+		err = brg_io_check(qp->max_transfer, ns, buf, lba, nblocks);
+	if (!err)
+		err = brg_buffer_check(qp, cmp_buf, (size_t)nblocks * ns->block_size);
+	return err ? err : brg_buffer_check(qp, buf, (size_t)nblocks * ns->block_size);
 }
 
 /* It was checked, and there is a tracker. */

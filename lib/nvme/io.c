@@ -59,6 +59,8 @@ static int put(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, enum nvm
 {
 	int err = brg_io_check(qp->max_transfer, ns, io->buf, io->lba, io->nblocks);
 
+	if (!err)
+		err = brg_buffer_check(qp, io->buf, (size_t)io->nblocks * ns->block_size);
 	return err ? err : brg_io_fill(qp, ns, opcode, io);
 }
 

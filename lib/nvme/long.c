@@ -65,6 +65,8 @@ static int start(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 {
 	int err = brg_io_check(SIZE_MAX, ns, buf, lba, nblocks);
 
+	if (!err)
+		err = brg_buffer_check(qp, buf, (size_t)nblocks * ns->block_size);
 	if (err)
 		return err;
 	*l = (struct brg_nvme_long){

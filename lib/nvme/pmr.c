@@ -169,3 +169,10 @@ int brg_nvme_pmr_flush(struct brg_nvme_ctrl *ctrl)
 				states[RTE_MIN(NVME_PMRSTS_HSTS(sts), RTE_DIM(states) - 1)], sts);
 	return 0;
 }
+
+bool brg_pmr_has(const struct brg_nvme_ctrl *ctrl, const void *buf, size_t len)
+{
+	const struct brg_bar *bar = ctrl->pmr ? ctrl->pmr->bar : NULL;
+
+	return bar && brg_bar_ptr(bar, (uintptr_t)buf - (uintptr_t)bar->base, len);
+}

@@ -269,7 +269,9 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 	err = qp->aged ? 0 : brg_fail(ENOMEM, "out of memory");
 	if (!err)
 		err = brg_fused_init(qp);
-	if (!err && ((opts && opts->latency) || brg_trace_is_on()))
+	qp->checks_buffers = opts && opts->check_buffers;
+	/* Commands that are timed do not take the short way, which does not look. */
+	if (!err && ((opts && opts->latency) || qp->checks_buffers || brg_trace_is_on()))
 		err = brg_latency_init(qp);
 	if (!err)
 		err = brg_qpair_create_rings(qp);

@@ -83,6 +83,7 @@ struct brg_nvme_qpair {
 	struct brg_bar *share;	   /* of the controller's mapping; NULL: the user's own */
 	struct brg_cmb_ring sq_ring;
 	bool has_rings; /* the controller knows them */
+	bool checks_buffers;
 	void *dma;
 	uint16_t qid;
 	uint16_t vector; /* of MSI-X; 0: none */
@@ -158,6 +159,11 @@ uint64_t brg_queue_submitted(const struct brg_nvme_qpair *qp);
 
 /** Completions. */
 uint64_t brg_queue_completed(const struct brg_nvme_qpair *qp);
+
+/* buffer.c */
+
+/** -EFAULT, where the queue pair is to look and the buffer is none that commands can use. */
+int brg_buffer_check(const struct brg_nvme_qpair *qp, const void *buf, size_t len);
 
 /* io.c */
 

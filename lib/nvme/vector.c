@@ -52,7 +52,7 @@ static int check_piece(const struct layout *l, const struct iovec *piece)
 			"with piece %u the data is more than the %zu bytes that one command "
 			"may carry",
 			l->npieces, l->qp->max_transfer);
-	return 0;
+	return brg_buffer_check(l->qp, piece->iov_base, piece->iov_len);
 }
 
 /* Pages that lie next to each other are one piece of memory, however they were given. */

@@ -202,6 +202,44 @@ static void registered_memory(void **state)
 	brg_nvme_qpair_free(qp);
 }
 
+/* The IOMMU would refuse the controller's access; the library does so before, with a reason. */
+static void unregistered_memory_is_refused(void **state)
+{
+	const struct brg_nvme_qpair_opts opts = {.check_buffers = true};
+	uint32_t nblocks = PAGE / ns.block_size;
+	void *low = (void *)0x10000000; /* any IOMMU reaches it */
+	uint8_t *mine = mmap(low, 4 * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	uint8_t *eal = memory(2 * PAGE);
+	struct brg_nvme_long l;
+	struct brg_nvme_qpair *qp;
+	struct iovec iov[2] = {{eal, PAGE}, {mine, PAGE}};
+	struct io io = {0};
+
+	assert_ptr_equal(mine, low);
+	assert_works(brg_nvme_qpair_create(ctrl, &opts, &qp));
+	assert_fails(brg_nvme_read(qp, &ns, mine, 0, nblocks, io_done, &io), EFAULT,
+		     "is not mapped for DMA");
+	assert_fails(brg_nvme_write_long(qp, &ns, mine, 0, nblocks, &l, io_done, &io), EFAULT,
+		     "is not mapped for DMA");
+	assert_fails(brg_nvme_readv(qp, &ns, iov, 2, 0, io_done, &io), EFAULT,
+		     "is not mapped for DMA");
+	assert_int_equal(brg_nvme_outstanding(qp), 0);
+
+	/* Now it may, but no further than it was registered. */
+	assert_works(brg_dma_register(dev, mine, 2 * PAGE));
+	assert_int_equal(read_blocks(qp, &ns, mine, 0, 2 * nblocks), 0);
+	assert_fails(brg_nvme_read(qp, &ns, mine + PAGE, 0, 2 * nblocks, io_done, &io), EFAULT,
+		     "is not mapped for DMA");
+	assert_int_equal(read_blocks(qp, &ns, eal, 0, 2 * nblocks), 0);
+	assert_memory_equal(eal, mine, 2 * PAGE);
+	assert_int_equal(io.calls, 0);
+	brg_nvme_qpair_free(qp);
+	assert_works(brg_dma_unregister(dev, mine, 2 * PAGE));
+	munmap(mine, 4 * PAGE);
+	rte_free(eal);
+}
+
 static void many_in_flight(void **state)
 {
 	enum {
@@ -564,6 +602,7 @@ int main(void)
 		ON_A_CONTROLLER(data_of_any_size_and_alignment),
 		ON_A_CONTROLLER(last_blocks_of_the_namespace),
 		ON_A_CONTROLLER(registered_memory),
+		ON_A_CONTROLLER(unregistered_memory_is_refused),
 		ON_A_CONTROLLER(many_in_flight),
 		ON_A_CONTROLLER(flush_completes),
 		ON_A_CONTROLLER(depths),
