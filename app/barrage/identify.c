@@ -192,6 +192,10 @@ static const struct cns {
 	{0},
 };
 
+#define STRUCTURES                                                                                \
+	"ctrl, ns, ns-list, ns-descs, nvm-ctrl, zns-ctrl, zns-ns, allocated-list, allocated-ns, " \
+	"ns-ctrls, ctrls, primary-ctrl, secondary-ctrls, command-sets"
+
 #define NO_CSI 256 /* --csi was not given */
 
 static struct {
@@ -203,10 +207,8 @@ static struct {
 
 static const struct option_spec options[] = {
 	TEXT("cns", 'c', "STRUCTURE",
-	     "one data structure, whole: ctrl, ns, ns-list, ns-descs, "
-	     "nvm-ctrl, zns-ctrl, zns-ns, allocated-list, allocated-ns, "
-	     "ns-ctrls, ctrls, primary-ctrl, secondary-ctrls, command-sets, or "
-	     "a number, which is then printed as bytes",
+	     "one data structure, whole: " STRUCTURES
+	     ", or a number, which is then printed as bytes",
 	     &opt.structure),
 	NUMBER("namespace-id", 'n', "N",
 	       "namespace (default 1); of a list, those above (default 0)", &opt.nsid, 0,
@@ -228,8 +230,8 @@ static struct cns find_structure(const char *name)
 	for (const struct cns *s = structures; s->name; s++)
 		if (!strcmp(s->name, name))
 			return *s;
-	if (!isdigit((unsigned char)name[0]))
-		errx(CLI_USAGE, "--cns %s: barrage identify --help lists the structures", name);
+	if (!is_number(name))
+		errx(CLI_USAGE, "--cns %s: it takes " STRUCTURES ", or a number", name);
 	found.cns = (uint8_t)parse_number("--cns", name, 0, UINT8_MAX);
 	return found;
 }

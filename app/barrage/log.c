@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* barrage log: log pages, those that are known as tables, and any as bytes. */
 
-#include <ctype.h>
 #include <err.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +13,11 @@
 #include "pages.h"
 #include "session.h"
 
+#define PAGES \
+	"error, smart, fw, changed-ns, effects, self-test, telemetry, telemetry-ctrl, sanitize"
+
 static const char doc[] =
-	"Print a log page of an NVMe controller: error, smart, fw, changed-ns, effects, self-test, "
-	"telemetry, telemetry-ctrl, sanitize, or one by its number, as bytes.\v"
+	"Print a log page of an NVMe controller: " PAGES ", or one by its number, as bytes.\v"
 	"Opening the device resets it: events that wait to be read, and a short self-test, end "
 	"with that.\n\n"
 	"Examples:\n"
@@ -43,9 +44,7 @@ static const struct log_page {
 	{0},
 };
 
-static const char question[] =
-	"which log page? error, smart, fw, changed-ns, effects, self-test, telemetry, "
-	"telemetry-ctrl, sanitize, or a number";
+static const char question[] = "which log page? " PAGES ", or a number";
 
 static struct {
 	const char *words[2]; /* page, device */
@@ -81,8 +80,9 @@ static struct log_page find_page(const char *name)
 	for (const struct log_page *p = pages; p->name; p++)
 		if (!strcmp(p->name, name))
 			return *p;
-	if (!isdigit((unsigned char)name[0]))
-		errx(CLI_USAGE, "no log page \"%s\": %s", name, question);
+	if (!is_number(name)) /* the device's address begins like one, when it comes first */
+		errx(CLI_USAGE,
+		     "no log page \"%s\": before the device comes " PAGES ", or a number", name);
 	found.lid = (uint8_t)parse_number("log page", name, 0, UINT8_MAX);
 	if (!opt.len)
 		errx(CLI_USAGE, "log page %s: how many bytes? Say so with --log-len", name);

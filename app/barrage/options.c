@@ -31,6 +31,14 @@ static bool read_number(const char *text, uint64_t *value, char **end)
 	return errno == 0;
 }
 
+bool is_number(const char *text)
+{
+	uint64_t value;
+	char *end;
+
+	return read_number(text, &value, &end) && !*end;
+}
+
 uint64_t parse_number(const char *what, const char *text, uint64_t least, uint64_t most)
 {
 	uint64_t value;

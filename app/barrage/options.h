@@ -53,6 +53,9 @@ struct command_line {
  */
 void parse_line(const struct command_line *line, int argc, char **argv, const char **values);
 
+/** Whether it is a number as those below are written: decimal, or hexadecimal with 0x. */
+bool is_number(const char *text);
+
 /** A number in a range, or the end of the program; @p what is named in the sentence. */
 uint64_t parse_number(const char *what, const char *text, uint64_t least, uint64_t most);
 

@@ -124,6 +124,11 @@ static void bad_classes(void **state)
 static void bad_values(void **state)
 {
 	mistake(run(barrage, "log", "frobnicate", NOT_THERE, NULL), "no log page \"frobnicate\"");
+	/* The two in the wrong order, and what only begins like a number. */
+	mistake(run(barrage, "log", "0000:00:04.0", "smart", NULL),
+		"before the device comes error, smart, fw, changed-ns, effects, self-test, "
+		"telemetry, telemetry-ctrl, sanitize, or a number");
+	mistake(run(barrage, "log", "2smart", NOT_THERE, NULL), "sanitize, or a number");
 	mistake(run(barrage, "log", "0x100", NOT_THERE, NULL), "from 0 to 255");
 	mistake(run(barrage, "log", "0xca", NOT_THERE, NULL), "--log-len");
 	mistake(run(barrage, "log", "smart", "--log-len", "4X", NOT_THERE, NULL),
@@ -141,7 +146,9 @@ static void bad_values(void **state)
 	mistake(run(barrage, "feature", "set", "-f", "4", NOT_THERE, NULL), "--value or --data");
 	mistake(run(barrage, "feature", "get", "-f", "4", "-s", "x", NOT_THERE, NULL),
 		"current, default, saved or supported");
-	mistake(run(barrage, "identify", "--cns", "x", NOT_THERE, NULL), "lists the structures");
+	mistake(run(barrage, "identify", "--cns", "x", NOT_THERE, NULL),
+		"it takes ctrl, ns, ns-list");
+	mistake(run(barrage, "identify", "--cns", "1st", NOT_THERE, NULL), "command-sets, or");
 	mistake(run(barrage, "identify", "--cns", "256", NOT_THERE, NULL), "from 0 to 255");
 }
 
