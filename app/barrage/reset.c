@@ -4,8 +4,8 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bytes.h"
 #include "commands.h"
 #include "options.h"
 #include "session.h"
@@ -24,20 +24,12 @@ static struct {
 
 static const struct option_spec options[] = {JSON_FLAG(&opt.json), {0}};
 
-static double now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
 static double reset_ms;
 
 /* The time of the bring-up has that of EAL's start in it: the user waits for both. */
 static int report(struct brg_nvme_ctrl *ctrl, void *arg)
 {
-	double up_ms = now_ms() - *(double *)arg;
+	double up_ms = (seconds_now() - *(double *)arg) * 1e3;
 
 	if (opt.json)
 		return print_json(json_pack("{s:s, s:f, s:f, s:b}", "bdf", opt.bdf, "reset_ms",
@@ -56,12 +48,12 @@ int cmd_reset(int argc, char **argv)
 	parse_line(&line, argc, argv, &opt.bdf);
 	if (brg_device_open(opt.bdf, &dev))
 		errx(EXIT_FAILURE, "%s", brg_errmsg());
-	start = now_ms();
+	start = seconds_now();
 	err = brg_device_reset(dev);
-	reset_ms = now_ms() - start;
+	reset_ms = (seconds_now() - start) * 1e3;
 	brg_device_close(dev);
 	if (err)
 		errx(EXIT_FAILURE, "%s", brg_errmsg());
-	start = now_ms();
+	start = seconds_now();
 	return session_run(opt.bdf, report, &start);
 }

@@ -63,6 +63,24 @@ static void every_command_has_help_with_an_example(void **state)
 	}
 }
 
+static void transfers_have_the_options_of_nvme_cli(void **state)
+{
+	static const char *const transfers[] = {"read", "write", "compare"};
+
+	for (size_t i = 0; i < 3; i++) {
+		char example[64];
+
+		assert_int_equal(run(barrage, transfers[i], "--help", NULL), 0);
+		snprintf(example, sizeof(example), "\n  barrage %s ", transfers[i]);
+		assert_printed(example);
+		assert_printed("-M, --metadata=FILE");
+		assert_printed("-p, --prinfo=N");
+		assert_printed("-a, --app-tag=N");
+		assert_printed("-m, --app-tag-mask=N");
+		assert_printed("-r, --ref-tag=N");
+	}
+}
+
 static void bar_plan(void **state)
 {
 	assert_int_equal(run(barrage, "bar", "--help", NULL), 0);
@@ -188,7 +206,16 @@ static void bad_values_of_what_destroys(void **state)
 	mistake(run(barrage, "read", "-c", "1", "-z", "512", NOT_THERE, NULL), "exclude each");
 	mistake(run(barrage, "read", "--json", NOT_THERE, NULL), "--json needs --file");
 	mistake(run(barrage, "read", "-q", "0", NOT_THERE, NULL), "--depth 0");
+	mistake(run(barrage, "read", "--prinfo", "16", NOT_THERE, NULL), "from 0 to 15");
+	mistake(run(barrage, "write", "--app-tag", "0x10000", NOT_THERE, NULL), "from 0 to 65535");
+	mistake(run(barrage, "write", "-m", "x", NOT_THERE, NULL), "--app-tag-mask x");
+	mistake(run(barrage, "compare", "--ref-tag", "0x100000000", NOT_THERE, NULL),
+		"from 0 to 4294967295");
 	assert_int_equal(run(barrage, "write", "-f", "/nowhere", NOT_THERE, NULL), 1);
+	assert_printed("/nowhere: No such file");
+	assert_int_equal(run(barrage, "write", "-f", odd, "-M", "/nowhere", NOT_THERE, NULL), 1);
+	assert_printed("/nowhere: No such file");
+	assert_int_equal(run(barrage, "compare", "-f", odd, "-M", "/nowhere", NOT_THERE, NULL), 1);
 	assert_printed("/nowhere: No such file");
 	assert_int_equal(run(barrage, "read", "-f", "/nowhere/x", NOT_THERE, NULL), 1);
 	assert_printed("there is no PCI function");
@@ -274,6 +301,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_command),
 		cmocka_unit_test(every_command_has_help_with_an_example),
+		cmocka_unit_test(transfers_have_the_options_of_nvme_cli),
 		cmocka_unit_test(bar_plan),
 		cmocka_unit_test(version),
 		cmocka_unit_test(missing_and_extra_arguments),

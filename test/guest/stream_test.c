@@ -7,13 +7,11 @@
 
 #include "guest.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "command.h"
-#include "pattern.h"
+#include "file.h"
 
 #define DISK  "/dev/nvme0n1"
 #define IMAGE "/tmp/image"
@@ -23,38 +21,6 @@
 #define SIZE  (24 * MIB)
 
 static const char *barrage, *bdf, *mke2fs, *e2fsck, *debugfs;
-
-/* A file of a pattern, or the check that it has that. */
-static void make_file(const char *path, size_t bytes, uint64_t seed)
-{
-	uint8_t *data = malloc(bytes);
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	pattern_fill(data, bytes, seed, 0);
-	assert_int_equal(fwrite(data, 1, bytes, file), bytes);
-	assert_int_equal(fclose(file), 0);
-	free(data);
-}
-
-static void check_file(const char *path, size_t bytes, uint64_t seed)
-{
-	uint8_t *data = malloc(bytes + 1);
-	FILE *file = fopen(path, "r");
-
-	if (!file)
-		fail_msg("%s: %s", path, strerror(errno));
-	assert_int_equal(fread(data, 1, bytes + 1, file), bytes);
-	assert_true(pattern_is(data, bytes, seed, 0));
-	fclose(file);
-	free(data);
-}
-
-static void works(int status)
-{
-	if (status)
-		fail_msg("%d: %s", status, printed);
-}
 
 /* ext4 with a journal, and files in it, made without any mount. */
 static int make_image(void **state)

@@ -14,10 +14,12 @@
 /** What the last run() printed, on stdout and stderr together. */
 static char printed[1 << 18];
 
+#define MOST_WORDS 24
+
 /** Run a program with these arguments, ended by NULL, without a shell. @return its exit status. */
 static inline int run(const char *program, ...)
 {
-	char *argv[16] = {(char *)(uintptr_t)program};
+	char *argv[MOST_WORDS + 1] = {(char *)(uintptr_t)program};
 	size_t len = 0;
 	int output[2];
 	ssize_t got;
@@ -26,7 +28,7 @@ static inline int run(const char *program, ...)
 	pid_t pid;
 
 	va_start(ap, program);
-	for (int i = 1; i < 16 && (argv[i] = va_arg(ap, char *)); i++)
+	for (int i = 1; i < MOST_WORDS && (argv[i] = va_arg(ap, char *)); i++)
 		;
 	va_end(ap);
 	assert_int_equal(pipe(output), 0);
