@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Status codes as text, by the names the specification gives them (Base 3.3.3.2.1, NVM command set
- * 4.1.2), and as errno values. libnvme has such a table too, but linking it would bring libcrypto
- * and libjson-c into every application. What only fabrics or zones report is left out.
+ * 4.1.2, ZNS command set 4.1.1), and as errno values. libnvme has such a table too, but linking it
+ * would bring libcrypto and libjson-c into every application. What only fabrics report is left out.
  */
 
 #include <errno.h>
@@ -105,6 +105,16 @@ static const char *const command_specific[] = {
 	[NVME_SC_INVALID_PI] = "Invalid Protection Information",
 	[NVME_SC_READ_ONLY] = "Attempted Write to Read Only Range",
 	[NVME_SC_CMD_SIZE_LIMIT_EXCEEDED] = "Command Size Limit Exceeded",
+	[NVME_SC_ZNS_INVALID_OP_REQUEST] = "Invalid Zone Operation Request",
+	[NVME_SC_ZNS_ZRWA_RESOURCES_UNAVAILABLE] = "ZRWA Resources Unavailable",
+	[NVME_SC_ZNS_BOUNDARY_ERROR] = "Zone Boundary Error",
+	[NVME_SC_ZNS_FULL] = "Zone Is Full",
+	[NVME_SC_ZNS_READ_ONLY] = "Zone Is Read Only",
+	[NVME_SC_ZNS_OFFLINE] = "Zone Is Offline",
+	[NVME_SC_ZNS_INVALID_WRITE] = "Zone Invalid Write",
+	[NVME_SC_ZNS_TOO_MANY_ACTIVE] = "Too Many Active Zones",
+	[NVME_SC_ZNS_TOO_MANY_OPENS] = "Too Many Open Zones",
+	[NVME_SC_ZNS_INVAL_TRANSITION] = "Invalid Zone State Transition",
 };
 
 static const char *const media[] = {

@@ -334,6 +334,7 @@ static void status_text(void **state)
 	assert_string_equal(brg_nvme_status_str(0x80), "LBA Out of Range");
 	assert_string_equal(brg_nvme_status_str(0x101), "Invalid Queue Identifier");
 	assert_string_equal(brg_nvme_status_str(0x182), "Attempted Write to Read Only Range");
+	assert_string_equal(brg_nvme_status_str(0x41bd), "Too Many Active Zones");
 	assert_string_equal(brg_nvme_status_str(0x281), "Unrecovered Read Error");
 	assert_string_equal(brg_nvme_status_str(0x371), "Command Aborted By Host");
 	assert_string_equal(brg_nvme_status_str(0x7ff), "Vendor Specific Status");
