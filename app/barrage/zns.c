@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* barrage zns: report the zones of a zoned namespace, and manage them. */
+/* barrage zns: report the zones of a zoned namespace, manage them, and append to them. */
 
 #include <err.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "append.h"
 #include "cli.h"
 #include "commands.h"
 #include "fields.h"
@@ -19,15 +20,18 @@
 static const char doc[] =
 	"Report the zones of a zoned namespace, or open, close, finish, reset or take offline one "
 	"of "
-	"them, or all. Reset: THE ZONE'S DATA IS LOST. barrage identify --cns zns-ns shows the "
-	"limits.\v"
+	"them, or all. Reset: THE ZONE'S DATA IS LOST. Append: write a file or what comes from a "
+	"pipe "
+	"behind what is in the zones, and tell where it went. barrage identify --cns zns-ns shows "
+	"the limits.\v"
 	"Examples:\n"
 	"  barrage zns report 0000:00:04.0\n"
 	"  barrage zns report --state full --namespace-id 2 --json 0000:00:04.0\n"
 	"  barrage zns finish --start-lba 0x2000 0000:00:04.0\n"
-	"  barrage zns reset --select-all --yes 0000:00:04.0";
+	"  barrage zns reset --select-all --yes 0000:00:04.0\n"
+	"  barrage zns append --file log --start-lba 0x4000 0000:00:04.0";
 
-static const char question[] = "what to do? report, open, close, finish, reset or offline";
+static const char question[] = "what to do? report, open, close, finish, reset, offline or append";
 
 #define REPORT_BYTES 4096u
 #define REPORT_ZONES \
@@ -59,18 +63,22 @@ static const struct choice actions[] = {
 	{"offline", NVME_ZNS_ZSA_OFFLINE}, {0},
 };
 
-#define NOT_GIVEN UINT64_MAX
+#define NOT_GIVEN	  UINT64_MAX
+#define APPEND_MEMORY_MIB 64
+#define MOST_DEPTH	  1024
 
 static struct {
 	const char *words[2]; /* what to do, device */
-	uint64_t nsid, lba, count, state;
+	const char *file;
+	uint64_t nsid, lba, count, state, depth, io_bytes;
 	bool all, yes, json;
-} opt = {.nsid = 1, .lba = NOT_GIVEN, .count = UINT64_MAX};
+} opt = {.nsid = 1, .lba = NOT_GIVEN, .count = UINT64_MAX, .depth = 64, .io_bytes = 128 << 10};
 
 static const struct option_spec options[] = {
 	NSID_NUMBER(&opt.nsid),
-	NUMBER("start-lba", 's', "N", "first block of the zone; of a report, where to begin",
-	       &opt.lba, 0, INT64_MAX),
+	NUMBER("start-lba", 's', "N",
+	       "first block of the zone; of a report and to append, where to begin", &opt.lba, 0,
+	       INT64_MAX),
 	FLAG("select-all", 'a', "every zone for which it makes sense", &opt.all),
 	NUMBER("descs", 'd', "N", "zones to report (default: all)", &opt.count, 1, INT64_MAX),
 	CHOICE("state", 'S', "STATE",
@@ -78,6 +86,10 @@ static const struct option_spec options[] = {
 	       "or "
 	       "offline",
 	       &opt.state, 7, states),
+	TEXT("file", 'f', "FILE", "to append (default: standard input)", &opt.file),
+	NUMBER("depth", 'q', "N", "appends in flight (default 64)", &opt.depth, 1, MOST_DEPTH),
+	SIZE("io-size", 'i', "SIZE", "bytes of each (default 128K, or the device's most)",
+	     &opt.io_bytes, 512, 2 << 20),
 	YES_FLAG(&opt.yes),
 	JSON_FLAG(&opt.json),
 	{0},
@@ -88,6 +100,7 @@ struct zones {
 	struct brg_nvme_ns ns;
 	struct brg_nvme_zoned zoned;
 	struct brg_nvme_qpair *qp;
+	struct append *append;
 	bool done;
 	uint16_t status;
 };
@@ -129,13 +142,16 @@ static json_t *zone_json(const struct nvme_zns_desc *d)
 			 "attrs", d->za);
 }
 
+/* What to do with a zone; false when it was the last that is of interest. */
+typedef bool (*take_zone)(void *arg, const struct nvme_zns_desc *zone);
+
 /* Report after report until the end of the namespace, or until there are enough. */
-static int collect(struct zones *z, struct nvme_zone_report *report, json_t *list)
+static int read_reports(struct zones *z, struct nvme_zone_report *report, take_zone take, void *arg)
 {
 	uint64_t lba = opt.lba == NOT_GIVEN ? 0 : opt.lba;
 	int rc;
 
-	while (lba < z->ns.blocks && json_array_size(list) < opt.count) {
+	while (lba < z->ns.blocks) {
 		rc = wait_for(z, brg_nvme_zone_report(z->qp, &z->ns, lba,
 						      (enum nvme_zns_report_options)opt.state,
 						      report, REPORT_BYTES, on_done, z));
@@ -145,11 +161,29 @@ static int collect(struct zones *z, struct nvme_zone_report *report, json_t *lis
 			break;
 		for (uint64_t i = 0; i < report->nr_zones; i++) {
 			lba = report->entries[i].zslba + z->zoned.zone_blocks;
-			if (json_array_size(list) < opt.count)
-				json_array_append_new(list, zone_json(&report->entries[i]));
+			if (!take(arg, &report->entries[i]))
+				return 0;
 		}
 	}
 	return 0;
+}
+
+static int each_zone(struct zones *z, take_zone take, void *arg)
+{
+	struct nvme_zone_report *report = rte_malloc("report", REPORT_BYTES, REPORT_BYTES);
+	int rc;
+
+	if (!report)
+		errx(EXIT_FAILURE, "EAL has not a page of memory left");
+	rc = read_reports(z, report, take, arg);
+	rte_free(report);
+	return rc;
+}
+
+static bool list_zone(void *arg, const struct nvme_zns_desc *zone)
+{
+	json_array_append_new(arg, zone_json(zone));
+	return json_array_size(arg) < opt.count;
 }
 
 static void print_zones(json_t *list)
@@ -177,20 +211,15 @@ static void print_zones(json_t *list)
 
 static int report_zones(struct zones *z)
 {
-	struct nvme_zone_report *report = rte_malloc("report", REPORT_BYTES, REPORT_BYTES);
 	json_t *list = json_array();
-	int rc;
+	int rc = each_zone(z, list_zone, list);
 
-	if (!report)
-		errx(EXIT_FAILURE, "EAL has not a page of memory left");
-	rc = collect(z, report, list);
 	if (!rc && opt.json)
 		print_json(json_pack("{s:I, s:O}", "nr_zones", (json_int_t)json_array_size(list),
 				     "zone_list", list));
 	else if (!rc)
 		print_zones(list);
 	json_decref(list);
-	rte_free(report);
 	return rc;
 }
 
@@ -219,30 +248,73 @@ static int manage_zones(struct zones *z)
 	return 0;
 }
 
-static int work(struct brg_nvme_ctrl *ctrl, void *arg)
+static int with_zones(struct brg_nvme_ctrl *ctrl, struct zones *z, int (*work)(struct zones *))
 {
-	bool report = arg;
-	struct zones z = {0};
-	int rc = brg_nvme_ns_get(ctrl, (uint32_t)opt.nsid, &z.ns);
+	int rc = brg_nvme_ns_get(ctrl, (uint32_t)opt.nsid, &z->ns);
 
 	if (!rc)
-		rc = brg_nvme_zoned_get(ctrl, &z.ns, &z.zoned);
+		rc = brg_nvme_zoned_get(ctrl, &z->ns, &z->zoned);
 	if (!rc)
-		rc = brg_nvme_qpair_create(ctrl, NULL, &z.qp);
+		rc = brg_nvme_qpair_create(ctrl, NULL, &z->qp);
 	if (rc)
 		return rc;
-	rc = report ? report_zones(&z) : manage_zones(&z);
-	brg_nvme_qpair_free(z.qp);
+	rc = work(z);
+	brg_nvme_qpair_free(z->qp);
 	return rc;
+}
+
+static int report_or_manage(struct brg_nvme_ctrl *ctrl, void *arg)
+{
+	struct zones z = {0};
+
+	return with_zones(ctrl, &z, arg ? report_zones : manage_zones);
+}
+
+static int note_rooms(struct zones *z)
+{
+	z->append->ns = z->ns;
+	z->append->zoned = z->zoned;
+	return each_zone(z, append_zone, z->append);
+}
+
+static int append(struct brg_nvme_ctrl *ctrl, void *arg)
+{
+	struct append *a = arg;
+	struct zones z = {.append = a};
+	int rc = with_zones(ctrl, &z, note_rooms);
+
+	if (!rc)
+		rc = append_run(a, ctrl);
+	free(a->rooms);
+	return rc;
+}
+
+static int run_append(void)
+{
+	struct append a = {
+		.bdf = opt.words[1],
+		.input = {.path = opt.file},
+		.depth = (uint32_t)opt.depth,
+		.io_bytes = opt.io_bytes,
+		.json = opt.json,
+	};
+
+	if (bytes_open(&a.input, false))
+		return EXIT_FAILURE;
+	return session_run_with(opt.words[1], APPEND_MEMORY_MIB, append, &a);
 }
 
 int cmd_zns(int argc, char **argv)
 {
-	static const struct command_line line = {doc, "report|open|close|finish|reset|offline BDF",
-						 question, options};
+	static const struct command_line line = {
+		doc, "report|open|close|finish|reset|offline|append BDF", question, options};
 	bool report;
 
 	parse_line(&line, argc, argv, opt.words);
+	if (!strcmp(opt.words[0], "append"))
+		return run_append();
+	if (opt.file)
+		errx(CLI_USAGE, "zns %s takes no --file; zns append does", opt.words[0]);
 	report = !strcmp(opt.words[0], "report");
 	if (!report)
 		parse_choice("zns", opt.words[0], actions, 0);
@@ -251,5 +323,5 @@ int cmd_zns(int argc, char **argv)
 		     "zns %s: which zone? Name its first block with --start-lba, or take "
 		     "--select-all",
 		     opt.words[0]);
-	return session_run(opt.words[1], work, report ? &opt : NULL);
+	return session_run(opt.words[1], report_or_manage, report ? &opt : NULL);
 }

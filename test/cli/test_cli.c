@@ -23,7 +23,7 @@ static const struct {
 	{"log", "smart", "which log page? error, smart, fw"},
 	{"feature", "list", "what to do? get, set or list"},
 	{"ns", "list", "what to do? list, create, delete, attach or detach"},
-	{"zns", "report", "what to do? report, open, close, finish, reset or offline"},
+	{"zns", "report", "what to do? report, open, close, finish, reset, offline or append"},
 };
 
 static void mistake(int status, const char *words)
@@ -191,6 +191,14 @@ static void bad_values_of_what_destroys(void **state)
 	mistake(run(barrage, "zns", "frobnicate", NOT_THERE, NULL), "open, close, finish, reset");
 	mistake(run(barrage, "zns", "0", "-a", NOT_THERE, NULL), "open, close, finish, reset");
 	mistake(run(barrage, "zns", "report", "-S", "odd", NOT_THERE, NULL), "empty");
+	mistake(run(barrage, "zns", "finish", "-a", "-f", odd, NOT_THERE, NULL),
+		"takes no --file; zns append does");
+	mistake(run(barrage, "zns", "append", "--io-size", "3M", NOT_THERE, NULL), "--io-size 3M");
+	mistake(run(barrage, "zns", "append", "--depth", "1025", NOT_THERE, NULL), "--depth 1025");
+	assert_int_equal(run(barrage, "zns", "append", "-f", "/nowhere", NOT_THERE, NULL), 1);
+	assert_printed("/nowhere: No such file");
+	assert_int_equal(run(barrage, "zns", "append", "-f", odd, NOT_THERE, NULL), 1);
+	assert_printed("there is no PCI function");
 	mistake(run(barrage, "sanitize", NOT_THERE, NULL), "--sanact: block-erase, overwrite");
 	mistake(run(barrage, "sanitize", "-a", "burn", NOT_THERE, NULL), "crypto-erase");
 	mistake(run(barrage, "self-test", "-s", "long", NOT_THERE, NULL),
