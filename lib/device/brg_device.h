@@ -202,8 +202,22 @@ BRG_API
 int brg_device_set_memory_decode(struct brg_device *dev, bool on);
 
 /**
+ * Share virtual functions with other processes, by a token that all of them set before they open
+ * anything: the one that opens the physical function, and those that open virtual functions of it
+ * meanwhile. VFIO hands them out to nobody else. Without a token they are for the process that has
+ * the physical one open.
+ *
+ * @param uuid  as 8 to 4 to 4 to 4 to 12 hexadecimal digits, by hyphens; copied. What DPDK's
+ *              --vfio-vf-token and QEMU's vf-token take.
+ * @return 0; -EINVAL: it is none. One thread, before others open devices.
+ */
+BRG_API
+int brg_device_set_vf_token(const char *uuid);
+
+/**
  * Have this many virtual functions (SR-IOV) of the open function @p pf; those there were before go.
- * They are vfio-pci's as well, and are opened while @p pf is open; all must be closed before their
+ * They are vfio-pci's as well, and are opened while @p pf is open, by this process or by one with
+ * its token, see brg_device_set_vf_token(); all must be closed before their
  * number changes or @p pf is reset or closed.
  *
  * @return 0; -ENOTSUP (it can have none), -EINVAL (more than it can have), -EPERM (vfio-pci's

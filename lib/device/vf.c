@@ -5,6 +5,7 @@
  * know the token that it has set (linux/vfio.h, VFIO_DEVICE_FEATURE_PCI_VF_TOKEN).
  */
 
+#include <ctype.h>
 #include <errno.h>
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -20,9 +21,33 @@
 #include "sysfs.h"
 
 #define TOKEN_BYTES 16
+#define TOKEN_TEXT  37 /* with hyphens, and the end */
 
 /* From setting a token to using it. */
 static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static char shared_token[TOKEN_TEXT]; /* "": none */
+
+static bool is_hyphen_at(size_t i)
+{
+	return i == 8 || i == 13 || i == 18 || i == 23;
+}
+
+int brg_device_set_vf_token(const char *uuid)
+{
+	size_t len = strlen(uuid);
+
+	for (size_t i = 0; i < len && len == TOKEN_TEXT - 1; i++)
+		if (is_hyphen_at(i) ? uuid[i] != '-' : !isxdigit((unsigned char)uuid[i]))
+			len = 0;
+	if (len != TOKEN_TEXT - 1)
+		return brg_fail(EINVAL,
+				"\"%s\" is no token for virtual functions: it is a UUID, as "
+				"uuidgen prints",
+				uuid);
+	memcpy(shared_token, uuid, TOKEN_TEXT);
+	return 0;
+}
 
 static unsigned int read_number(const struct brg_device *pf, const char *attribute)
 {
@@ -121,11 +146,21 @@ static int get_file(const struct brg_device *dev, const char *name)
 }
 
 /* "0000:00:04.1 vf_token=UUID" */
-static int open_with_token(const struct brg_device *vf, int pf_fd, const char *pf)
+static int open_with_token(const struct brg_device *dev, const char *token)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s vf_token=%s", dev->info.bdf, token);
+	return get_file(dev, name);
+}
+
+/* A token that only this process knows, anew for each. */
+static int open_with_own_token(const struct brg_device *vf, int pf_fd, const char *pf)
 {
 	unsigned char token[TOKEN_BYTES];
-	char name[96];
-	int len, rc;
+	char text[TOKEN_TEXT];
+	size_t at = 0;
+	int rc;
 
 	if (getrandom(token, sizeof(token), 0) != sizeof(token))
 		return brg_fail(EIO, "the kernel has no random bytes");
@@ -133,11 +168,23 @@ static int open_with_token(const struct brg_device *vf, int pf_fd, const char *p
 	if (rc)
 		return brg_fail(-rc, "%s takes no token for its virtual functions: %s", pf,
 				strerror(-rc));
-	len = snprintf(name, sizeof(name), "%s vf_token=", vf->info.bdf);
 	for (int i = 0; i < TOKEN_BYTES; i++)
-		len += snprintf(name + len, sizeof(name) - len, "%s%02x",
-				i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", token[i]);
-	return get_file(vf, name);
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%02x",
+				       is_hyphen_at(at) ? "-" : "", token[i]);
+	return open_with_token(vf, text);
+}
+
+/* Another process has set the token when it opened the physical function. */
+static int open_shared(const struct brg_device *vf, const char *pf)
+{
+	int fd = open_with_token(vf, shared_token);
+
+	if (fd == -EACCES)
+		return brg_fail(EACCES,
+				"%s is a virtual function of %s, which was opened with another "
+				"token",
+				vf->info.bdf, pf);
+	return fd;
 }
 
 int brg_vf_open(const struct brg_device *dev)
@@ -145,16 +192,21 @@ int brg_vf_open(const struct brg_device *dev)
 	char pf[16];
 	int fd, pf_fd;
 
-	if (!needs_token(dev, pf))
-		return get_file(dev, dev->info.bdf);
+	if (!needs_token(dev, pf)) /* but a physical one is told it here */
+		return shared_token[0] && read_number(dev, "sriov_totalvfs")
+			       ? open_with_token(dev, shared_token)
+			       : get_file(dev, dev->info.bdf);
+	if (shared_token[0])
+		return open_shared(dev, pf);
 	pf_fd = brg_group_find_fd(pf);
 	if (pf_fd < 0)
 		return brg_fail(EBUSY,
 				"%s is a virtual function of %s, which vfio-pci has as well: open "
-				"that first, in the same process",
+				"that first, in the same process, or set the token of the process "
+				"that has it open",
 				dev->info.bdf, pf);
 	pthread_mutex_lock(&token_lock);
-	fd = open_with_token(dev, pf_fd, pf);
+	fd = open_with_own_token(dev, pf_fd, pf);
 	pthread_mutex_unlock(&token_lock);
 	return fd;
 }

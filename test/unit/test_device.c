@@ -362,6 +362,13 @@ static void virtual_function_without_the_physical_one(void **state)
 
 	link_to("../" GPU, PCI_DEVICES "/0000:01:10.0/physfn");
 	assert_fails(brg_vf_open(&vf), EBUSY, "open that first");
+	assert_fails(brg_device_set_vf_token("12345678-1234-1234-1234-12345678901g"), EINVAL,
+		     "is no token");
+	assert_fails(brg_device_set_vf_token("12345678-1234-1234-1234-1234567890123"), EINVAL,
+		     "is no token");
+	assert_fails(brg_device_set_vf_token("123456781234-1234-1234-1234567-89012"), EINVAL,
+		     "is no token");
+	assert_fails(brg_device_set_vf_token(""), EINVAL, "is no token");
 }
 
 #define on_a_tree(test) cmocka_unit_test_setup_teardown(test, make_tree, remove_tree)
