@@ -4,6 +4,9 @@
  * fast they are, and ask the kernel how it maps BARs.
  */
 
+#include <err.h>
+#include <stdlib.h>
+
 #include "cli.h"
 #include "commands.h"
 
@@ -19,6 +22,7 @@ static const struct cli_command commands[] = {
 	{"feature", "get, set or list features", cmd_feature},
 	{"ns", "list, create, delete, attach or detach namespaces", cmd_ns},
 	{"zns", "report the zones of a namespace, and manage them", cmd_zns},
+	{"vf", "list, enable or disable virtual functions (SR-IOV)", cmd_vf},
 	{"format", "format a namespace; its data is lost", cmd_format},
 	{"sanitize", "erase a whole device for good", cmd_sanitize},
 	{"self-test", "let a device test itself", cmd_self_test},
@@ -42,5 +46,9 @@ int main(int argc, char **argv)
 		.commands = commands,
 	};
 
+	const char *token = getenv("BARRAGE_VF_TOKEN");
+
+	if (token && brg_device_set_vf_token(token))
+		errx(CLI_USAGE, "BARRAGE_VF_TOKEN: %s", brg_errmsg());
 	return cli_main(&cli, argc, argv);
 }

@@ -41,6 +41,13 @@ int session_open_device(const char *bdf, struct brg_device **out)
 	return 0;
 }
 
+static struct brg_device *at_work;
+
+struct brg_device *session_device(void)
+{
+	return at_work;
+}
+
 int session_run_with(const char *bdf, unsigned int memory_mib, session_work work, void *arg)
 {
 	struct brg_nvme_ctrl *ctrl;
@@ -55,6 +62,7 @@ int session_run_with(const char *bdf, unsigned int memory_mib, session_work work
 		warnx("%s", brg_errmsg());
 		goto close_device;
 	}
+	at_work = dev;
 	rc = work(ctrl, arg);
 	if (rc < 0)
 		warnx("%s", brg_errmsg());

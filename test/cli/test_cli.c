@@ -13,8 +13,8 @@ static const char *barrage;
 
 /* The first two ask for no device. */
 #define WITHOUT_DEVICE 2
-static const char *const names[] = {"list",	"kernel", "show",   "bind",	 "unbind",
-				    "identify", "health", "format", "self-test", "reset"};
+static const char *const names[] = {"list",   "kernel", "show",	     "bind",  "unbind", "identify",
+				    "health", "format", "self-test", "reset", "vf"};
 
 /* Those that want a word before the device. */
 static const struct {
@@ -79,6 +79,30 @@ static void transfers_have_the_options_of_nvme_cli(void **state)
 		assert_printed("-m, --app-tag-mask=N");
 		assert_printed("-r, --ref-tag=N");
 	}
+}
+
+static void virtual_functions(void **state)
+{
+	assert_int_equal(run(barrage, "vf", "enable", "--help", NULL), 0);
+	assert_printed("\n  barrage vf enable --count 2 ");
+	assert_printed("--json");
+	assert_int_equal(run(barrage, "vf", "disable", "--help", NULL), 0);
+	assert_printed("\n  barrage vf disable --yes ");
+	mistake(run(barrage, "vf", "enable", NULL), "which device?");
+	mistake(run(barrage, "vf", "enable", NOT_THERE, NULL), "Say so with --count");
+	mistake(run(barrage, "vf", "enable", "-c", "0", NOT_THERE, NULL), "--count 0");
+	mistake(run(barrage, "vf", "enable", "-c", "1", "-q", "1", NOT_THERE, NULL), "--queues 1");
+	mistake(run(barrage, "vf", "enable", "-c", "1", "-i", "0", NOT_THERE, NULL),
+		"--interrupts 0");
+	mistake(run(barrage, "vf", "disable", "--count", "1", NOT_THERE, NULL),
+		"unrecognized option");
+	assert_int_equal(run(barrage, "vf", "enable", "-c", "1", NOT_THERE, NULL), 1);
+	assert_printed("barrage: there is no PCI function " NOT_THERE);
+	assert_int_equal(run(barrage, "vf", "disable", "--yes", NOT_THERE, NULL), 1);
+	assert_printed("barrage: there is no PCI function " NOT_THERE);
+	setenv("BARRAGE_VF_TOKEN", "1234", 1);
+	mistake(run(barrage, "vf", NOT_THERE, NULL), "BARRAGE_VF_TOKEN: \"1234\" is no token");
+	unsetenv("BARRAGE_VF_TOKEN");
 }
 
 static void bar_plan(void **state)
@@ -310,6 +334,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_command),
 		cmocka_unit_test(every_command_has_help_with_an_example),
 		cmocka_unit_test(transfers_have_the_options_of_nvme_cli),
+		cmocka_unit_test(virtual_functions),
 		cmocka_unit_test(bar_plan),
 		cmocka_unit_test(version),
 		cmocka_unit_test(missing_and_extra_arguments),
