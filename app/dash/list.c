@@ -11,8 +11,7 @@
 #include "walk.h"
 
 struct list {
-	const char *db;
-	struct store_filter filter;
+	struct source source;
 	bool json, runs;
 };
 
@@ -32,17 +31,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &l->db;
-		state->child_inputs[1] = &l->filter;
+		state->child_inputs[0] = &l->source;
 		return 0;
 	case 'j':
 		l->json = true;
 		return 0;
 	case 'r':
 		l->runs = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "nothing is expected here: %s", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -81,7 +76,7 @@ static int list_series(const struct list *l, struct store *store)
 	static const char *const heads[] = {"series",	"benchmark", "handler", "metric",
 					    ">results", ">newest",   "unit",	"measured",
 					    "machine",	NULL};
-	struct walk *walk = walk_start(store, &l->filter);
+	struct walk *walk = walk_start(store, &l->source.filter);
 	struct table *t = table_new(heads);
 	json_t *rows = json_array();
 	const struct series *s;
@@ -119,7 +114,7 @@ static int list_runs(const struct list *l, struct store *store)
 {
 	static const char *const heads[] = {">run",   "measured", "commit",
 					    "format", "machine",  NULL};
-	struct cursor *runs = store_runs(store, &l->filter);
+	struct cursor *runs = store_runs(store, &l->source.filter);
 	struct table *t = table_new(heads);
 	json_t *rows = json_array();
 	char date[DATE_SIZE];
@@ -149,15 +144,14 @@ static int list_runs(const struct list *l, struct store *store)
 
 int cmd_list(int argc, char **argv)
 {
-	static const struct argp_child children[] = {
-		{&db_argp, 0, NULL, 0}, {&filter_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct list l = {0};
 	struct store *store;
 	int ret = -1;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
-	store = store_open(l.db, false);
+	store = store_open(l.source.db, false);
 	if (store)
 		ret = l.runs ? list_runs(&l, store) : list_series(&l, store);
 	store_close(store);

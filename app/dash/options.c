@@ -78,6 +78,28 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state)
 
 const struct argp filter_argp = {filter_options, parse_filter, NULL, NULL, NULL, NULL, NULL};
 
+static error_t parse_source(int key, char *arg, struct argp_state *state)
+{
+	struct source *source = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &source->db;
+		state->child_inputs[1] = &source->filter;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "nothing is expected here: %s", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child source_children[] = {
+	{&db_argp, 0, NULL, 0}, {&filter_argp, 0, NULL, 0}, {0}};
+
+const struct argp source_argp = {NULL, parse_source, NULL, NULL, source_children, NULL, NULL};
+
 long long whole_number(struct argp_state *state, const char *option, const char *text,
 		       long long least, long long most)
 {

@@ -16,6 +16,15 @@ extern const struct argp db_argp;
  */
 extern const struct argp filter_argp;
 
+/** Which results of which store. */
+struct source {
+	const char *db;
+	struct store_filter filter;
+};
+
+/** Both of these, for commands that take no arguments; input: struct source *. */
+extern const struct argp source_argp;
+
 /** A whole number, or the end of the program through argp_error(). */
 long long whole_number(struct argp_state *state, const char *option, const char *text,
 		       long long least, long long most);

@@ -19,8 +19,8 @@
 #include "track.h"
 
 struct report {
-	const char *db, *folder;
-	struct store_filter filter;
+	struct source source;
+	const char *folder;
 	bool json;
 };
 
@@ -44,17 +44,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &r->db;
-		state->child_inputs[1] = &r->filter;
+		state->child_inputs[0] = &r->source;
 		return 0;
 	case 'o':
 		r->folder = arg;
 		return 0;
 	case 'j':
 		r->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "nothing is expected here: %s", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -359,16 +355,15 @@ static void tell(const struct report *r, const struct writing *w, const char *pa
 
 int cmd_report(int argc, char **argv)
 {
-	static const struct argp_child children[] = {
-		{&db_argp, 0, NULL, 0}, {&filter_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct report r = {.folder = "report"};
-	struct writing w = {.filter = &r.filter};
+	struct writing w = {.filter = &r.source.filter};
 	char *path;
 	int ret = -1;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	w.store = store_open(r.db, false);
+	w.store = store_open(r.source.db, false);
 	if (!w.store)
 		return EXIT_FAILURE;
 	path = format("%s/index.html", r.folder);
