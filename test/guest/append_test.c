@@ -179,10 +179,6 @@ int main(void)
 	};
 
 	bdf = test_bdf();
-	barrage = getenv("BARRAGE");
-	if (!barrage) {
-		fprintf(stderr, "BARRAGE is to be the path of barrage\n");
-		return 2;
-	}
+	barrage = test_command("BARRAGE");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,10 +226,6 @@ int main(void)
 	};
 
 	bdf = test_bdf();
-	barrage = getenv("BARRAGE");
-	if (!barrage) {
-		fprintf(stderr, "BARRAGE is not set: it is the path of the barrage command\n");
-		return 2;
-	}
+	barrage = test_command("BARRAGE");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

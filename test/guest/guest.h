@@ -24,6 +24,18 @@ static inline const char *test_bdf(void)
 	return bdf;
 }
 
+/** What an environment variable says, as the path of a command; without it there is no test. */
+static inline const char *test_command(const char *variable)
+{
+	const char *path = getenv(variable);
+
+	if (!path) {
+		fprintf(stderr, "%s is to be the path of a command\n", variable);
+		exit(2);
+	}
+	return path;
+}
+
 /** The call succeeded; if not, say why not. */
 #define assert_works(call)                                                  \
 	do {                                                                \

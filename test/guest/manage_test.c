@@ -369,12 +369,8 @@ int main(void)
 	};
 
 	bdf = test_bdf();
-	barrage = getenv("BARRAGE");
-	nvme = getenv("NVME");
-	if (!barrage || !nvme) {
-		fprintf(stderr, "BARRAGE and NVME are to be the paths of barrage and nvme-cli\n");
-		return 2;
-	}
+	barrage = test_command("BARRAGE");
+	nvme = test_command("NVME");
 	if (brg_env_init(NULL)) {
 		fprintf(stderr, "%s\n", brg_errmsg());
 		return 1;

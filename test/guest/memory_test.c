@@ -5,7 +5,7 @@
  * none.
  */
 
-#include "disk.h"
+#include "opened.h"
 
 #include <errno.h>
 #include <rte_common.h>
@@ -21,41 +21,11 @@
 #define PMR   (4u << 20)
 #define DEPTH 16
 
-static struct brg_device *dev;
-static struct brg_nvme_ctrl *ctrl;
-static struct brg_nvme_ns ns;
-
-static int start(void **state)
-{
-	if (brg_env_init(NULL) || brg_device_open(test_bdf(), &dev)) {
-		fprintf(stderr, "%s\n", brg_errmsg());
-		return -1;
-	}
-	return 0;
-}
-
-static int stop(void **state)
-{
-	brg_device_close(dev);
-	brg_env_cleanup();
-	return 0;
-}
-
 static int open_ctrl(void **state)
 {
 	const struct brg_nvme_opts opts = {.io_queues = 4};
 
-	if (brg_nvme_open(dev, &opts, &ctrl) || brg_nvme_ns_get(ctrl, 1, &ns)) {
-		fprintf(stderr, "%s\n", brg_errmsg());
-		return -1;
-	}
-	return 0;
-}
-
-static int close_ctrl(void **state)
-{
-	brg_nvme_close(ctrl);
-	return 0;
+	return open_ctrl_with(&opts);
 }
 
 static struct brg_nvme_qpair *qpair_of(bool sq_in_cmb)
@@ -294,5 +264,5 @@ int main(void)
 		cmocka_unit_test(the_command_tells),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -5,7 +5,7 @@
  * wrong on purpose.
  */
 
-#include "disk.h"
+#include "opened.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,43 +21,12 @@
 #define PAGE   4096
 #define CANARY 0xc5
 
-static struct brg_device *dev;
-static struct brg_nvme_ctrl *ctrl;
-static struct brg_nvme_ns ns;
-
-static int open_device(void **state)
-{
-	if (brg_env_init(NULL) || brg_device_open(test_bdf(), &dev)) {
-		fprintf(stderr, "%s\n", brg_errmsg());
-		return -1;
-	}
-	return 0;
-}
-
-static int close_device(void **state)
-{
-	brg_device_close(dev);
-	brg_env_cleanup();
-	return 0;
-}
-
 /* Every test has a controller of its own, and so brings one up and shuts it down. */
 static int open_ctrl(void **state)
 {
 	const struct brg_nvme_opts opts = {.io_queues = 4, .admin_timeout_ms = 3000};
 
-	if (brg_nvme_open(dev, &opts, &ctrl) || brg_nvme_ns_get(ctrl, 1, &ns)) {
-		fprintf(stderr, "%s\n", brg_errmsg());
-		return -1;
-	}
-	return 0;
-}
-
-static int close_ctrl(void **state)
-{
-	brg_nvme_close(ctrl);
-	ctrl = NULL;
-	return 0;
+	return open_ctrl_with(&opts);
 }
 
 static struct brg_nvme_qpair *qpair_of(uint16_t depth)

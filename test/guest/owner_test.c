@@ -226,11 +226,7 @@ int main(void)
 	};
 
 	bdf = test_bdf();
-	barrage = getenv("BARRAGE");
-	if (!barrage) {
-		fprintf(stderr, "BARRAGE is to be the path of barrage\n");
-		return 2;
-	}
+	barrage = test_command("BARRAGE");
 	setenv("BARRAGE_VF_TOKEN", TOKEN, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

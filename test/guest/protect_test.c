@@ -348,12 +348,8 @@ int main(void)
 	};
 
 	bdf = test_bdf();
-	barrage = getenv("BARRAGE");
-	nvme = getenv("NVME");
-	if (!barrage || !nvme) {
-		fprintf(stderr, "BARRAGE and NVME are to be the paths of barrage and nvme-cli\n");
-		return 2;
-	}
+	barrage = test_command("BARRAGE");
+	nvme = test_command("NVME");
 	cmocka_set_test_filter(getenv("ONLY"));
 	cmocka_set_skip_filter(getenv("SKIP"));
 	return cmocka_run_group_tests(tests, NULL, NULL);

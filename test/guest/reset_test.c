@@ -5,7 +5,7 @@
  * what is reported as done has the right data, and the application goes on.
  */
 
-#include "disk.h"
+#include "opened.h"
 
 #include <errno.h>
 #include <rte_launch.h>
@@ -20,10 +20,6 @@
 #define DEPTH	 32
 #define REQUESTS (DEPTH - 1)
 #define RESETS	 100
-
-static struct brg_device *dev;
-static struct brg_nvme_ctrl *ctrl;
-static struct brg_nvme_ns ns;
 
 struct worker;
 
@@ -46,38 +42,12 @@ struct worker {
 	atomic_ulong progress;
 };
 
-static int open_device(void **state)
-{
-	if (brg_env_init(NULL) || brg_device_open(test_bdf(), &dev)) {
-		fprintf(stderr, "%s\n", brg_errmsg());
-		return -1;
-	}
-	return 0;
-}
-
-static int close_device(void **state)
-{
-	brg_device_close(dev);
-	brg_env_cleanup();
-	return 0;
-}
-
 static int open_ctrl(void **state)
 {
 	const struct brg_nvme_opts opts = {
 		.io_queues = 2, .admin_timeout_ms = 500, .io_timeout_ms = 400};
 
-	if (brg_nvme_open(dev, &opts, &ctrl) || brg_nvme_ns_get(ctrl, 1, &ns)) {
-		fprintf(stderr, "%s\n", brg_errmsg());
-		return -1;
-	}
-	return 0;
-}
-
-static int close_ctrl(void **state)
-{
-	brg_nvme_close(ctrl);
-	return 0;
+	return open_ctrl_with(&opts);
 }
 
 static void wrong(struct worker *w, const char *what)

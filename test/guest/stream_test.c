@@ -135,14 +135,9 @@ int main(void)
 	};
 
 	bdf = test_bdf();
-	barrage = getenv("BARRAGE");
-	mke2fs = getenv("MKE2FS");
-	e2fsck = getenv("E2FSCK");
-	debugfs = getenv("DEBUGFS");
-	if (!barrage || !mke2fs || !e2fsck || !debugfs) {
-		fprintf(stderr,
-			"BARRAGE, MKE2FS, E2FSCK and DEBUGFS are to be paths of commands\n");
-		return 2;
-	}
+	barrage = test_command("BARRAGE");
+	mke2fs = test_command("MKE2FS");
+	e2fsck = test_command("E2FSCK");
+	debugfs = test_command("DEBUGFS");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
