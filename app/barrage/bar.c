@@ -2,7 +2,6 @@
 /* barrage bar plan: how a BAR would be mapped, and why so. */
 
 #include <err.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "brg_bar.h"
 #include "cli.h"
 #include "commands.h"
+#include "options.h"
 
 static const char doc[] =
 	"Tell how brg_bar_map() would map a BAR on this kernel, and why: policy, faults, "
@@ -28,83 +28,33 @@ enum {
 	OPT_LENGTH,
 };
 
-static const struct argp_option options[] = {
-	{"bar", OPT_BAR, "N", 0, "which BAR, 0 to 5 (default: the first that can be mapped)", 0},
-	{"lcores", 'l', "N", 0, "how many lcores are to use it (default: this machine's CPUs)", 0},
-	{"policy", OPT_POLICY, "NAME", 0, "auto (default), lazy, touch, iommu or parallel", 0},
-	{"offset", OPT_OFFSET, "BYTES", 0, "first byte wanted, page-aligned (default 0)", 0},
-	{"length", OPT_LENGTH, "BYTES", 0, "bytes wanted from there (default: to the end)", 0},
-	OPTION_JSON,
+static const struct choice policies[] = {
+	{"auto", BRG_BAR_AUTO},	  {"lazy", BRG_BAR_LAZY},	  {"touch", BRG_BAR_TOUCH},
+	{"iommu", BRG_BAR_IOMMU}, {"parallel", BRG_BAR_PARALLEL}, {0},
+};
+
+#define NOT_GIVEN UINT64_MAX
+
+static struct {
+	const char *bdf;
+	uint64_t bar, lcores, policy, offset, length;
+	bool json;
+} opt = {.bar = NOT_GIVEN};
+
+static const struct option_spec options[] = {
+	NUMBER("bar", OPT_BAR, "N", "which BAR, 0 to 5 (default: the first that can be mapped)",
+	       &opt.bar, 0, BRG_PCI_BARS - 1),
+	NUMBER("lcores", 'l', "N", "how many lcores are to use it (default: this machine's CPUs)",
+	       &opt.lcores, 0, UINT16_MAX),
+	CHOICE("policy", OPT_POLICY, "NAME", "auto (default), lazy, touch, iommu or parallel",
+	       &opt.policy, 0, policies),
+	SIZE("offset", OPT_OFFSET, "BYTES", "first byte wanted, page-aligned (default 0)",
+	     &opt.offset, 0, INT64_MAX),
+	SIZE("length", OPT_LENGTH, "BYTES", "bytes wanted from there (default: to the end)",
+	     &opt.length, 0, INT64_MAX),
+	JSON_FLAG(&opt.json),
 	{0},
 };
-
-struct bar_args {
-	const char *bdf;
-	int bar; /* -1: the first */
-	struct brg_bar_opts opts;
-	bool json;
-};
-
-static uint64_t parse_number(const char *option, const char *text, uint64_t most,
-			     struct argp_state *state)
-{
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno || end == text || *end || *text == '-' || value > most)
-		argp_error(state, "--%s %s: it takes a number from 0 to %" PRIu64, option, text,
-			   most);
-	return value;
-}
-
-static enum brg_bar_policy parse_policy(const char *text, struct argp_state *state)
-{
-	for (int policy = BRG_BAR_AUTO; brg_bar_policy_name(policy); policy++)
-		if (!strcmp(text, brg_bar_policy_name(policy)))
-			return policy;
-	argp_error(state, "--policy %s: it is auto, lazy, touch, iommu or parallel", text);
-	return BRG_BAR_AUTO;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct bar_args *a = state->input;
-
-	switch (key) {
-	case OPT_BAR:
-		a->bar = (int)parse_number("bar", arg, BRG_PCI_BARS - 1, state);
-		return 0;
-	case 'l':
-		a->opts.lcores = (unsigned int)parse_number("lcores", arg, UINT16_MAX, state);
-		return 0;
-	case OPT_POLICY:
-		a->opts.policy = parse_policy(arg, state);
-		return 0;
-	case OPT_OFFSET:
-		a->opts.offset = parse_number("offset", arg, INT64_MAX, state);
-		return 0;
-	case OPT_LENGTH:
-		a->opts.length = parse_number("length", arg, INT64_MAX, state);
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (a->bdf)
-			argp_error(state, "\"%s\" is one argument too many", arg);
-		a->bdf = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!a->bdf)
-			argp_error(state, "which device? Name one as 0000:00:04.0; barrage list "
-					  "shows them");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 /* One line a decision: what, and why. */
 static void line(const char *name, const char *why, const char *fmt, ...)
@@ -160,34 +110,31 @@ static int print_as_json(const char *bdf, unsigned int bar, const struct brg_bar
 		"shareable", p->shareable, "shareable_why", p->share_why));
 }
 
-static unsigned int first_bar(const struct brg_device *dev)
-{
-	for (unsigned int bar = 0; bar < BRG_PCI_BARS; bar++)
-		if (brg_device_region(dev, bar) && brg_device_region(dev, bar)->nareas)
-			return bar;
-	return 0; /* of which the plan says why it is none */
-}
-
 static int plan(int argc, char **argv)
 {
-	static const struct argp argp = {options, parse, "BDF", doc, NULL, NULL, NULL};
-	struct bar_args args = {.bar = -1};
+	static const struct command_line command = {doc, "BDF", "", options};
+	struct brg_bar_opts opts = {0};
 	struct brg_bar_plan p;
 	struct brg_device *dev;
 	unsigned int bar;
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &args);
-	if (brg_device_open(args.bdf, &dev))
+	parse_line(&command, argc, argv, &opt.bdf);
+	opts.policy = (enum brg_bar_policy)opt.policy;
+	opts.lcores = (unsigned int)opt.lcores;
+	opts.offset = opt.offset;
+	opts.length = opt.length;
+	if (brg_device_open(opt.bdf, &dev))
 		errx(EXIT_FAILURE, "%s", brg_errmsg());
-	bar = args.bar < 0 ? first_bar(dev) : (unsigned int)args.bar;
-	rc = brg_bar_plan(dev, bar, &args.opts, &p);
+	/* Of none that can be mapped, the plan says why. */
+	bar = opt.bar == NOT_GIVEN ? first_bar(dev) : (unsigned int)opt.bar;
+	rc = brg_bar_plan(dev, bar, &opts, &p);
 	if (rc) {
 		warnx("%s", brg_errmsg());
 		brg_device_close(dev);
 		return EXIT_FAILURE;
 	}
-	if (args.json)
+	if (opt.json)
 		rc = print_as_json(brg_device_get_info(dev)->bdf, bar, &p);
 	else
 		print_text(bar, &p);

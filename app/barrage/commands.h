@@ -4,9 +4,7 @@
 
 /* The sub-commands, and what they share. */
 
-#include <argp.h>
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "brg_device.h"
@@ -35,42 +33,14 @@ int cmd_read(int argc, char **argv);
 int cmd_write(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 
-/** What the command lines can say; a command lets in its own options only. */
-struct args {
-	const char *bdf;
-	const char *driver;
-	const char *module;
-	uint32_t class_code;
-	bool kernel;
-	bool keep_ready;
-	bool json;
-};
-
-/* Keys of the options without a letter of their own. */
-enum {
-	OPT_KERNEL = 256,
-	OPT_ALL,
-	OPT_CONFIRM,
-	OPT_KEEP_READY
-};
-
-#define OPTION_JSON                                   \
-	{                                             \
-		"json", 'j', NULL, 0, "print JSON", 0 \
-	}
-
-/**
- * Parse a command line; a mistake ends the program with a sentence.
- * @param doc  for --help; after \v comes the example. The command takes a BDF if @p wants_bdf.
- */
-void parse_args(struct args *args, const struct argp_option *options, bool wants_bdf,
-		const char *doc, int argc, char **argv);
-
 /** Print and free. @return the exit status. */
 int print_json(json_t *json);
 
 /** What sysfs says, and who uses the function, as an object. */
 json_t *info_json(const struct brg_device_info *info);
+
+/** The first BAR of which something can be mapped; 0 where there is none. */
+unsigned int first_bar(const struct brg_device *dev);
 
 /** "16 KiB"; @return @p text. */
 const char *size_text(char text[24], uint64_t bytes);

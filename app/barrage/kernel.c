@@ -8,6 +8,7 @@
 
 #include "brg_bar.h"
 #include "commands.h"
+#include "options.h"
 
 static const char doc[] =
 	"Tell whether several lcores may touch a BAR mapping together for the first time, or "
@@ -18,11 +19,20 @@ static const char doc[] =
 	"  barrage kernel --confirm 0000:00:04.0\n"
 	"  barrage kernel --module my-linux/drivers/vfio/pci/vfio-pci-core.ko";
 
-static const struct argp_option options[] = {
-	{"module", 'm', "FILE", 0, "look at this vfio-pci-core (before 5.15: vfio-pci) instead", 0},
-	{"confirm", OPT_CONFIRM, "BDF", 0,
-	 "also count faults on this function, which is bound to vfio-pci; it is reset", 0},
-	OPTION_JSON,
+#define OPT_CONFIRM 256
+
+static struct {
+	const char *module, *bdf;
+	bool json;
+} opt;
+
+static const struct option_spec options[] = {
+	TEXT("module", 'm', "FILE", "look at this vfio-pci-core (before 5.15: vfio-pci) instead",
+	     &opt.module),
+	TEXT("confirm", OPT_CONFIRM, "BDF",
+	     "also count faults on this function, which is bound to vfio-pci; it is reset",
+	     &opt.bdf),
+	JSON_FLAG(&opt.json),
 	{0},
 };
 
@@ -47,20 +57,15 @@ static const char *consequence(enum brg_bar_era era)
 	}
 }
 
-/* The first BAR with anything to map. */
 static int confirm(const char *bdf, struct brg_bar_handler *h)
 {
 	struct brg_device *dev;
-	unsigned int bar = 0;
 	int rc;
 
 	rc = brg_device_open(bdf, &dev);
 	if (rc)
 		return rc;
-	while (bar < BRG_PCI_BARS - 1 &&
-	       !(brg_device_region(dev, bar) && brg_device_region(dev, bar)->nareas))
-		bar++;
-	rc = brg_bar_handler_confirm(h, dev, bar);
+	rc = brg_bar_handler_confirm(h, dev, first_bar(dev));
 	brg_device_close(dev);
 	return rc;
 }
@@ -89,19 +94,18 @@ static int print_as_json(const struct brg_bar_handler *h, const char *release)
 
 int cmd_kernel(int argc, char **argv)
 {
+	static const struct command_line line = {doc, NULL, "", options};
 	struct brg_bar_handler handler;
-	struct args args = {0};
 	struct utsname kernel;
 	const char *release;
 
-	parse_args(&args, options, false, doc, argc, argv);
-	if (brg_bar_handler_detect(args.module, &handler) ||
-	    (args.bdf && confirm(args.bdf, &handler)))
+	parse_line(&line, argc, argv, NULL);
+	if (brg_bar_handler_detect(opt.module, &handler) || (opt.bdf && confirm(opt.bdf, &handler)))
 		errx(EXIT_FAILURE, "%s", brg_errmsg());
 
 	uname(&kernel);
-	release = args.module ? NULL : kernel.release;
-	if (args.json)
+	release = opt.module ? NULL : kernel.release;
+	if (opt.json)
 		return print_as_json(&handler, release);
 	print_text(&handler, release);
 	return EXIT_SUCCESS;

@@ -4,8 +4,11 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "cli.h"
 #include "commands.h"
+#include "options.h"
 #include "table.h"
 
 static const char doc[] =
@@ -15,13 +18,40 @@ static const char doc[] =
 	"  barrage list\n"
 	"  barrage list --class 0200 --json";
 
-static const struct argp_option options[] = {
-	{"all", OPT_ALL, NULL, 0, "every PCI function", 0},
-	{"class", 'c', "CODE", 0, "those of a class: 2, 4 or 6 hex digits (default 010802, NVMe)",
-	 0},
-	OPTION_JSON,
+#define OPT_ALL 256
+
+static struct {
+	const char *class;
+	bool all, json;
+} opt;
+
+static const struct option_spec options[] = {
+	FLAG("all", OPT_ALL, "every PCI function", &opt.all),
+	TEXT("class", 'c', "CODE", "those of a class: 2, 4 or 6 hex digits (default 010802, NVMe)",
+	     &opt.class),
+	JSON_FLAG(&opt.json),
 	{0},
 };
+
+/* Six hex digits, of which lower bytes may be left out: 01, 0108, 010802. */
+static uint32_t parse_class(const char *text)
+{
+	const char *hex = strncmp(text, "0x", 2) ? text : text + 2;
+	size_t digits = strlen(hex);
+	unsigned long value = strtoul(hex, NULL, 16);
+
+	if (strspn(hex, "0123456789abcdefABCDEF") != digits || !value ||
+	    (digits != 2 && digits != 4 && digits != 6))
+		errx(CLI_USAGE, "--class %s: it takes 2, 4 or 6 hex digits, as 0108", text);
+	return (uint32_t)value << (24 - 4 * digits);
+}
+
+static uint32_t which_class(void)
+{
+	if (opt.all)
+		return BRG_PCI_CLASS_ANY;
+	return opt.class ? parse_class(opt.class) : BRG_PCI_CLASS_NVME;
+}
 
 static void number_cell(struct table *t, int number)
 {
@@ -61,17 +91,17 @@ static int print_table(const struct brg_device_info *list, int n)
 
 int cmd_list(int argc, char **argv)
 {
-	struct args args = {.class_code = BRG_PCI_CLASS_NVME};
+	static const struct command_line line = {doc, NULL, "", options};
 	struct brg_device_info *list;
 	int status;
 	int n;
 
-	parse_args(&args, options, false, doc, argc, argv);
-	n = brg_device_list(args.class_code, &list);
+	parse_line(&line, argc, argv, NULL);
+	n = brg_device_list(which_class(), &list);
 	if (n < 0)
 		errx(EXIT_FAILURE, "%s", brg_errmsg());
 
-	if (args.json) {
+	if (opt.json) {
 		json_t *array = json_array();
 
 		for (int i = 0; i < n; i++)

@@ -156,9 +156,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static unsigned int count_words(const char *words)
 {
-	unsigned int n = 1;
+	unsigned int n = !!words;
 
-	for (; *words; words++)
+	for (; words && *words; words++)
 		n += *words == ' ';
 	return n;
 }

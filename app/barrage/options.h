@@ -41,8 +41,8 @@ struct option_spec {
 #define MOST_ARGUMENTS 3
 
 struct command_line {
-	const char *doc;	    /* for --help; after \v come the examples */
-	const char *arguments;	    /* "PAGE BDF"; the last one is the device's address */
+	const char *doc;       /* for --help; after \v come the examples */
+	const char *arguments; /* "PAGE BDF"; the last one is the device's address; NULL: none */
 	const char *first_question; /* when the argument before the device is missing */
 	const struct option_spec *options;
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "options.h"
 
 static const char doc[] =
 	"Show one PCI function: identifiers, driver, IOMMU group and who shares it, what uses it, "
@@ -19,7 +20,12 @@ static const char doc[] =
 	"Example:\n"
 	"  barrage show 0000:00:04.0";
 
-static const struct argp_option options[] = {OPTION_JSON, {0}};
+static struct {
+	const char *bdf;
+	bool json;
+} opt;
+
+static const struct option_spec options[] = {JSON_FLAG(&opt.json), {0}};
 
 static void line(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -139,23 +145,23 @@ static int print_as_json(const struct brg_device_info *info, const struct brg_de
 
 int cmd_show(int argc, char **argv)
 {
+	static const struct command_line command = {doc, "BDF", "", options};
 	struct brg_device_info *members;
 	struct brg_device *dev = NULL;
 	struct brg_device_info info;
-	struct args args = {0};
 	char why_not[512] = "";
 	int status;
 	int n;
 
-	parse_args(&args, options, true, doc, argc, argv);
-	if (brg_device_info_get(args.bdf, &info))
+	parse_line(&command, argc, argv, &opt.bdf);
+	if (brg_device_info_get(opt.bdf, &info))
 		errx(EXIT_FAILURE, "%s", brg_errmsg());
 	n = brg_device_group_members(&info, &members);
 	if (brg_device_open(info.bdf, &dev))
 		snprintf(why_not, sizeof(why_not), "%s", brg_errmsg());
 
 	status = EXIT_SUCCESS;
-	if (args.json)
+	if (opt.json)
 		status = print_as_json(&info, members, n, dev, why_not);
 	else
 		print_text(&info, members, n, dev, why_not);

@@ -11,6 +11,10 @@
 
 #include "brg_nvme.h"
 
+/** EAL's memory for a stream, and most commands that it can have in flight. */
+#define STREAM_MEMORY_MIB 64
+#define STREAM_MOST_DEPTH 1024
+
 struct stream;
 
 /** Blocks in the stream's memory. */

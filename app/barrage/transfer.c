@@ -49,9 +49,7 @@ static const char compare_doc[] =
 	"Examples:\n"
 	"  barrage compare --file image 0000:00:04.0";
 
-#define MEMORY_MIB 64
-#define MOST_DEPTH 1024
-#define NOT_GIVEN  UINT64_MAX
+#define NOT_GIVEN UINT64_MAX
 
 static struct {
 	const char *bdf, *file, *metadata;
@@ -486,7 +484,7 @@ static int transfer(struct brg_nvme_ctrl *ctrl, void *arg)
 		       "reference tag of the first block (default: its number; of type 3, 0)",     \
 		       &opt.ref_tag, 0, UINT32_MAX),                                               \
 		NUMBER("depth", 'q', "N", "commands in flight (default 64)", &opt.depth, 1,        \
-		       MOST_DEPTH),                                                                \
+		       STREAM_MOST_DEPTH),                                                         \
 		SIZE("io-size", 'i', "SIZE", "bytes of each (default 128K, or the device's most)", \
 		     &opt.io_bytes, 512, 2 << 20),                                                 \
 		JSON_FLAG(&opt.json)
@@ -506,7 +504,7 @@ static int run(const char *what, int (*blocks)(void))
 			   (opt.metadata && bytes_open(&t.md_file, false))))
 		return EXIT_FAILURE;
 	signal(SIGPIPE, SIG_IGN); /* whoever reads may have enough: the device is still closed */
-	status = session_run_with(opt.bdf, MEMORY_MIB, transfer, &blocks);
+	status = session_run_with(opt.bdf, STREAM_MEMORY_MIB, transfer, &blocks);
 	if (opt.file && t.file.fd > 0 && close(t.file.fd) && !status)
 		err(EXIT_FAILURE, "%s", opt.file);
 	if (opt.metadata && t.md_file.fd > 0 && close(t.md_file.fd) && !status)

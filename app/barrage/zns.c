@@ -15,6 +15,7 @@
 #include "fields.h"
 #include "options.h"
 #include "session.h"
+#include "stream.h"
 #include "table.h"
 
 static const char doc[] =
@@ -63,9 +64,7 @@ static const struct choice actions[] = {
 	{"offline", NVME_ZNS_ZSA_OFFLINE}, {0},
 };
 
-#define NOT_GIVEN	  UINT64_MAX
-#define APPEND_MEMORY_MIB 64
-#define MOST_DEPTH	  1024
+#define NOT_GIVEN UINT64_MAX
 
 static struct {
 	const char *words[2]; /* what to do, device */
@@ -87,7 +86,8 @@ static const struct option_spec options[] = {
 	       "offline",
 	       &opt.state, 7, states),
 	TEXT("file", 'f', "FILE", "to append (default: standard input)", &opt.file),
-	NUMBER("depth", 'q', "N", "appends in flight (default 64)", &opt.depth, 1, MOST_DEPTH),
+	NUMBER("depth", 'q', "N", "appends in flight (default 64)", &opt.depth, 1,
+	       STREAM_MOST_DEPTH),
 	SIZE("io-size", 'i', "SIZE", "bytes of each (default 128K, or the device's most)",
 	     &opt.io_bytes, 512, 2 << 20),
 	YES_FLAG(&opt.yes),
@@ -301,7 +301,7 @@ static int run_append(void)
 
 	if (bytes_open(&a.input, false))
 		return EXIT_FAILURE;
-	return session_run_with(opt.words[1], APPEND_MEMORY_MIB, append, &a);
+	return session_run_with(opt.words[1], STREAM_MEMORY_MIB, append, &a);
 }
 
 int cmd_zns(int argc, char **argv)

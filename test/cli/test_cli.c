@@ -117,7 +117,7 @@ static void bar_plan(void **state)
 	mistake(run(barrage, "bar", "plan", "--bar", "6", NOT_THERE, NULL), "--bar 6");
 	mistake(run(barrage, "bar", "plan", "--lcores", "-1", NOT_THERE, NULL), "--lcores -1");
 	mistake(run(barrage, "bar", "plan", "--policy", "best", NOT_THERE, NULL),
-		"it is auto, lazy, touch, iommu or parallel");
+		"it takes auto, lazy, touch, iommu or parallel");
 	assert_int_equal(run(barrage, "bar", "plan", NOT_THERE, NULL), 1);
 	assert_printed("there is no PCI function " NOT_THERE);
 }

@@ -1,92 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the sub-commands share: their command lines, and how things are printed. */
+/* What several sub-commands say of a device, and how. */
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "commands.h"
-
-struct parsing {
-	struct args *args;
-	bool wants_bdf;
-};
-
-/* Six hex digits, of which lower bytes may be left out: 01, 0108, 010802. */
-static uint32_t parse_class(const char *text, struct argp_state *state)
-{
-	unsigned long value;
-	size_t digits;
-	char *end;
-
-	if (!strncmp(text, "0x", 2))
-		text += 2;
-	digits = strlen(text);
-	errno = 0;
-	value = strtoul(text, &end, 16);
-	if (strspn(text, "0123456789abcdefABCDEF") != digits || *end || !value ||
-	    (digits != 2 && digits != 4 && digits != 6))
-		argp_error(state, "--class %s: it takes 2, 4 or 6 hex digits, as 0108", text);
-	return (uint32_t)value << (24 - 4 * digits);
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct parsing *p = state->input;
-	struct args *a = p->args;
-
-	switch (key) {
-	case 'd':
-		a->driver = arg;
-		return 0;
-	case 'c':
-		a->class_code = parse_class(arg, state);
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
-	case OPT_KERNEL:
-		a->kernel = true;
-		return 0;
-	case OPT_KEEP_READY:
-		a->keep_ready = true;
-		return 0;
-	case OPT_ALL:
-		a->class_code = BRG_PCI_CLASS_ANY;
-		return 0;
-	case 'm':
-		a->module = arg;
-		return 0;
-	case OPT_CONFIRM:
-		a->bdf = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (!p->wants_bdf || a->bdf)
-			argp_error(state, "\"%s\" is one argument too many", arg);
-		a->bdf = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (p->wants_bdf && !a->bdf)
-			argp_error(state, "which device? Name one as 0000:00:04.0; barrage list "
-					  "shows them");
-		if (a->kernel && a->driver)
-			argp_error(state, "--driver and --kernel exclude each other");
-		if (a->kernel && a->keep_ready)
-			argp_error(state, "--keep-ready is for vfio-pci, not with --kernel");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-void parse_args(struct args *args, const struct argp_option *options, bool wants_bdf,
-		const char *doc, int argc, char **argv)
-{
-	const struct argp argp = {options, parse, wants_bdf ? "BDF" : NULL, doc, NULL, NULL, NULL};
-	struct parsing p = {args, wants_bdf};
-
-	argp_parse(&argp, argc, argv, 0, NULL, &p);
-}
 
 int print_json(json_t *json)
 {
@@ -134,6 +51,14 @@ json_t *info_json(const struct brg_device_info *info)
 			    brg_device_in_use(info, what, sizeof(what)) ? json_string(what)
 									: json_null());
 	return json;
+}
+
+unsigned int first_bar(const struct brg_device *dev)
+{
+	for (unsigned int bar = 0; bar < BRG_PCI_BARS; bar++)
+		if (brg_device_region(dev, bar) && brg_device_region(dev, bar)->nareas)
+			return bar;
+	return 0;
 }
 
 const char *size_text(char text[24], uint64_t bytes)
