@@ -16,33 +16,18 @@
 
 #include "commands.h"
 #include "progress.h"
+#include "runs.h"
 #include "stream.h"
 #include "table.h"
-
-/* Blocks of the input, and where they are. */
-struct run {
-	uint64_t input, lba, nblocks;
-};
 
 struct appending {
 	struct append *a;
 	struct stream *stream;
 	size_t next_room;
-	struct run *runs;
-	size_t nruns;
-	uint64_t nblocks, padding, taken; /* appended; bytes of zeroes; bytes of the input */
+	struct runs runs;	 /* that were appended */
+	uint64_t padding, taken; /* bytes of zeroes; bytes of the input */
 	double start;
 };
-
-static void *grow(void *array, size_t n, size_t each)
-{
-	if (n & (n - 1)) /* room is a power of two */
-		return array;
-	array = reallocarray(array, n ? 2 * n : 1, each);
-	if (!array)
-		err(EXIT_FAILURE, "zns append");
-	return array;
-}
 
 /* The size of a file, in blocks; 0 where only its end will tell. */
 static uint64_t input_blocks(const struct append *a)
@@ -79,7 +64,7 @@ bool append_zone(void *append, const struct nvme_zns_desc *zone)
 
 	if (!nblocks)
 		return true;
-	a->rooms = grow(a->rooms, a->nrooms, sizeof(*a->rooms));
+	a->rooms = grow_array(a->rooms, a->nrooms, sizeof(*a->rooms));
 	a->rooms[a->nrooms++] = (struct room){zone->zslba, nblocks};
 	a->room += nblocks;
 	return !wanted || a->room < wanted;
@@ -88,16 +73,9 @@ bool append_zone(void *append, const struct nvme_zns_desc *zone)
 static void on_appended(void *arg, const struct piece *piece, uint64_t lba)
 {
 	struct appending *w = arg;
-	struct run *last = w->nruns ? &w->runs[w->nruns - 1] : NULL;
+	const struct run run = {piece->lba, lba, piece->nblocks};
 
-	w->nblocks += piece->nblocks;
-	if (last && last->input + last->nblocks == piece->lba && last->lba + last->nblocks == lba &&
-	    lba % w->a->zoned.zone_blocks) {
-		last->nblocks += piece->nblocks;
-		return;
-	}
-	w->runs = grow(w->runs, w->nruns, sizeof(*w->runs));
-	w->runs[w->nruns++] = (struct run){piece->lba, lba, piece->nblocks};
+	runs_add(&w->runs, &run, w->a->zoned.zone_blocks);
 }
 
 /* A zone that is not yet full is active, as the next one will be: where their number has a limit,
@@ -164,8 +142,8 @@ static void print_runs(const struct appending *w)
 	static const char *const heads[] = {">zone", ">start lba", ">blocks", ">input byte", NULL};
 	struct table *t = table_new(heads);
 
-	for (size_t i = 0; i < w->nruns; i++) {
-		const struct run *r = &w->runs[i];
+	for (size_t i = 0; i < w->runs.n; i++) {
+		const struct run *r = &w->runs.list[i];
 
 		table_cell(t, "%#" PRIx64, r->lba - r->lba % w->a->zoned.zone_blocks);
 		table_cell(t, "%#" PRIx64, r->lba);
@@ -180,8 +158,8 @@ static json_t *runs_json(const struct appending *w)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < w->nruns; i++) {
-		const struct run *r = &w->runs[i];
+	for (size_t i = 0; i < w->runs.n; i++) {
+		const struct run *r = &w->runs.list[i];
 
 		json_array_append_new(
 			array,
@@ -197,7 +175,7 @@ static json_t *runs_json(const struct appending *w)
 static void report(const struct appending *w)
 {
 	double seconds = seconds_now() - w->start;
-	uint64_t bytes = w->nblocks * w->a->ns.block_size;
+	uint64_t bytes = w->runs.nblocks * w->a->ns.block_size;
 	char size[24], rate[24];
 
 	progress_clear();
@@ -208,7 +186,7 @@ static void report(const struct appending *w)
 				     "appended", runs_json(w)));
 		return;
 	}
-	if (w->nruns)
+	if (w->runs.n)
 		print_runs(w);
 	fprintf(stderr, "append: %s in %.1f s, %s/s\n", size_text(size, bytes), seconds,
 		size_text(rate, (uint64_t)((double)bytes / seconds) >> 10 << 10));
@@ -279,6 +257,6 @@ int append_run(struct append *a, struct brg_nvme_ctrl *ctrl)
 		rc = stream_flush(w.stream);
 	stream_close(w.stream);
 	report(&w);
-	free(w.runs);
+	free(w.runs.list);
 	return rc ? 1 : 0;
 }
