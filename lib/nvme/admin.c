@@ -170,9 +170,10 @@ int brg_nvme_identify(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_identify
 int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
 		   struct brg_nvme_cqe *cqe)
 {
-	int err;
+	int err = brg_ctrl_lock(ctrl);
 
-	pthread_mutex_lock(&ctrl->lock);
+	if (err)
+		return err;
 	err = run_with_data(ctrl, sqe, data, len, cqe);
 	pthread_mutex_unlock(&ctrl->lock);
 	return err;

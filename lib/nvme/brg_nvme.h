@@ -194,8 +194,9 @@ int brg_nvme_ns_list(struct brg_nvme_ctrl *ctrl, uint32_t *nsids, unsigned int m
  *              follows bits 1:0 of the opcode (3.3.3.1).
  * @param cqe   set to the completion if there was one; may be NULL.
  * @return 0, -ETIMEDOUT, -ENODEV (registers read all-ones), -EIO (CSTS.CFS set), -EINVAL (len),
- *         -ENOMEM (EAL has no room for more than a page), or what brg_nvme_status_errno() makes of
- * the status.
+ *         -ENOMEM (EAL has no room for more than a page), -EAGAIN (another thread resets the
+ *         controller, and waits for this one to poll its queue pairs), or what
+ *         brg_nvme_status_errno() makes of the status.
  */
 BRG_API
 int brg_nvme_admin(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data, size_t len,
@@ -220,7 +221,8 @@ struct brg_nvme_qpair_opts {
 /**
  * Create an I/O queue pair, its memory on the device's NUMA node.
  *
- * The queue pair belongs to the lcore that uses it: submit and poll are for one thread at a time.
+ * The queue pair belongs to the lcore that uses it: submit and poll are for one thread at a time,
+ * which a reset waits for: see brg_nvme_hand_over().
  *
  * Where the library is built with -Dtrace=enabled and EAL runs with --trace=barrage.nvme.*, its
  * commands leave the trace points barrage.nvme.submit (qid, cid, opcode, nsid, lba) and
@@ -236,10 +238,19 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 
 /**
  * Delete both queues and free the pair. Callbacks of commands still outstanding are called with
- * "Command Aborted due to SQ Deletion". NULL is allowed.
+ * "Command Aborted due to SQ Deletion". Where the controller does not delete the queues, it may
+ * still use what they point to: they are then called by brg_nvme_reset() or brg_nvme_close(), once
+ * it cannot any more. NULL is allowed. Not from a callback.
  */
 BRG_API
 void brg_nvme_qpair_free(struct brg_nvme_qpair *qp);
+
+/**
+ * Leave polling to another thread, the next one that polls the queue pair. Until then it may be
+ * submitted to, as after it was created, but the controller must not be reset.
+ */
+BRG_API
+void brg_nvme_hand_over(struct brg_nvme_qpair *qp);
 
 /**
  * Called by brg_nvme_poll() for each finished command, on the polling lcore. It may submit to the

@@ -98,7 +98,9 @@ static void take_down(struct brg_nvme_ctrl *ctrl)
 	/* A controller that would not stop still cannot reach the memory that goes back now. */
 	brg_device_set_bus_master(ctrl->dev, false);
 	for (qid = 1; qid <= ctrl->granted; qid++)
-		brg_qpair_release(ctrl->qpairs[qid]);
+		if (ctrl->qpairs[qid])
+			ctrl->qpairs[qid]->has_rings = false;
+	brg_qpair_free_orphans(ctrl);
 	brg_ctrl_disconnect_vectors(ctrl);
 	free(ctrl->qpairs);
 	brg_cmb_release(ctrl);

@@ -25,6 +25,7 @@ struct brg_events {
 
 struct brg_nvme_ctrl {
 	pthread_mutex_t lock;	    /* whoever sends admin commands has it */
+	pthread_mutex_t list_lock;  /* within it: of qpairs, for those without the other */
 	atomic_bool resetting;	    /* pollers are to step aside */
 	struct brg_nvme_ctrl *next; /* of those that telemetry tells of */
 
@@ -62,6 +63,20 @@ struct brg_nvme_ctrl {
 	struct brg_nvme_qpair **qpairs;
 };
 
+/* lock.c */
+
+/**
+ * Take the controller's lock. -EAGAIN: a reset waits for the calling thread to poll, which may be
+ * in the middle of a poll and cannot step aside.
+ */
+int brg_ctrl_lock(struct brg_nvme_ctrl *ctrl);
+
+/** The same by a thread that is in no poll: it steps aside. */
+void brg_ctrl_lock_parked(struct brg_nvme_ctrl *ctrl);
+
+/** Put a queue pair on the controller's list, or NULL. The caller has the lock. */
+void brg_ctrl_list(struct brg_nvme_ctrl *ctrl, uint16_t qid, struct brg_nvme_qpair *qp);
+
 /** Microseconds of a clock that only goes forward. */
 uint64_t brg_now_us(void);
 
@@ -71,8 +86,12 @@ void brg_breathe(void);
 /** -ENODEV, and the sentence for registers that read all-ones. */
 int brg_ctrl_gone(const struct brg_nvme_ctrl *ctrl);
 
-/** -ENODEV when the registers read all-ones, -EIO when CSTS.CFS is set, else 0. */
+/** -ENODEV when the registers read all-ones, -EIO when CSTS.CFS is set, else 0. For who has the
+ *  lock, and with it the controller's mapping. */
 int brg_ctrl_check(const struct brg_nvme_ctrl *ctrl);
+
+/** The same by a mapping of the calling thread's. */
+int brg_ctrl_check_by(const struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar);
 
 /** CC.EN = 0, and wait for CSTS.RDY = 0. */
 int brg_ctrl_disable(struct brg_nvme_ctrl *ctrl);
@@ -123,6 +142,10 @@ int brg_qpair_create_rings(struct brg_nvme_qpair *qp);
 
 /** Delete them if it has any. The caller has the lock. */
 int brg_qpair_delete_rings(struct brg_nvme_qpair *qp);
+
+/** Give back those that were freed while the controller may have used their memory, now that it
+ *  does not, and call back what they had in flight. The caller does not have the lock. */
+void brg_qpair_free_orphans(struct brg_nvme_ctrl *ctrl);
 
 /** Zero its rings, and its shadow doorbells. */
 void brg_qpair_clear(struct brg_nvme_qpair *qp);

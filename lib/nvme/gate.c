@@ -35,12 +35,31 @@ static void open_gate(struct brg_nvme_qpair *qp)
 	qp->path.next = qp->kept_next;
 	qp->path.phase = qp->kept_phase;
 	brg_queue_free_trackers(qp);
+	if (qp->ring_due)
+		brg_nvme_ring(qp);
+	qp->ring_due = false;
 }
 
+static bool change(struct brg_nvme_qpair *qp, int from, int to)
+{
+	return atomic_compare_exchange_strong(&qp->gate, &from, to);
+}
+
+/* A reset that is over may have gone by just before: it would not open the gate again. */
 void brg_gate_park(struct brg_nvme_qpair *qp)
 {
 	brg_gate_shut(qp);
-	atomic_store(&qp->gate, BRG_GATE_PARKED);
+	if (change(qp, BRG_GATE_OPEN, BRG_GATE_PARKED) && !atomic_load(&qp->ctrl->resetting))
+		change(qp, BRG_GATE_PARKED, BRG_GATE_BACK);
+}
+
+void brg_nvme_hand_over(struct brg_nvme_qpair *qp)
+{
+	if (qp->is_shut)
+		return;
+	brg_gate_shut(qp);
+	brg_queue_free_trackers(qp);
+	change(qp, BRG_GATE_OPEN, BRG_GATE_UNUSED);
 }
 
 int brg_gate_leave(struct brg_nvme_qpair *qp)
@@ -74,6 +93,8 @@ static int come_back(struct brg_nvme_qpair *qp, unsigned int max)
 		return brg_nvme_poll(qp, max);
 	}
 	qp->restarted = false;
+	qp->ring_due = false;
+	qp->lost = false;
 	qp->error = qp->restart_error;
 	if (qp->error)
 		return brg_gate_fail(qp, qp->error,
@@ -92,7 +113,7 @@ int brg_gate_poll(struct brg_nvme_qpair *qp, unsigned int max)
 	switch (is) {
 	case BRG_GATE_UNUSED:
 	case BRG_GATE_BACK:
-		qp->poller = pthread_self();
+		atomic_store(&qp->poller, pthread_self());
 		if (!atomic_compare_exchange_strong(&qp->gate, &is, BRG_GATE_OPEN))
 			return 0; /* a reset was faster */
 		return come_back(qp, max);

@@ -155,13 +155,18 @@ int brg_nvme_pmr_enable(struct brg_nvme_ctrl *ctrl, const struct brg_bar_opts *o
 int brg_nvme_pmr_flush(struct brg_nvme_ctrl *ctrl)
 {
 	uint32_t sts;
+	int err;
 
 	if (!ctrl->pmr)
 		return brg_fail(ENXIO, "%s: call brg_nvme_pmr_enable() first", ctrl->bdf);
 	rte_io_wmb();
 	if (NVME_PMRCAP_PMRWMB(ctrl->pmr->cap) & 1)
 		brg_bar_read32(ctrl->pmr->bar, 0);
+	err = brg_ctrl_lock(ctrl); /* for its mapping */
+	if (err)
+		return err;
 	sts = status(ctrl);
+	pthread_mutex_unlock(&ctrl->lock);
 	if (sts == UINT32_MAX)
 		return brg_ctrl_gone(ctrl);
 	if (NVME_PMRSTS_ERR(sts) || NVME_PMRSTS_HSTS(sts))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * I/O queue pairs: their memory near the device, and the admin commands that create and delete
- * them. Memory goes back only when the controller has said that it no longer uses it, or has been
- * disabled.
+ * them. Memory goes back, and commands are called back, only when the controller has said that it
+ * no longer uses it, or has been disabled.
  */
 
 #include <errno.h>
@@ -121,6 +121,7 @@ int brg_qpair_alloc(struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar, uint1
 	(*qp)->ctrl = ctrl;
 	(*qp)->qid = qid;
 	(*qp)->bar = bar;
+	(*qp)->regs = bar;
 	brg_qpair_clear(*qp); /* the shadows may be those of a queue pair before */
 	return 0;
 }
@@ -130,7 +131,7 @@ void brg_qpair_release(struct brg_nvme_qpair *qp)
 	if (!qp)
 		return;
 	if (qp->qid)
-		qp->ctrl->qpairs[qp->qid] = NULL;
+		brg_ctrl_list(qp->ctrl, qp->qid, NULL);
 	brg_cmb_give_ring(qp->ctrl, &qp->sq_ring);
 	brg_bar_unmap(qp->share);
 	free(qp->aged);
@@ -208,75 +209,106 @@ static uint16_t free_qid(const struct brg_nvme_ctrl *ctrl)
 	return 0;
 }
 
-static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
-		  struct brg_nvme_qpair **out)
+static unsigned int max_depth(const struct brg_nvme_ctrl *ctrl)
 {
-	unsigned int max_depth = RTE_MIN(NVME_CAP_MQES(ctrl->cap) + 1, UINT64_C(65535));
-	const struct brg_bar *bar = opts && opts->bar ? opts->bar : ctrl->bar;
-	struct brg_bar *share = NULL;
-	struct brg_cmb_ring ring = {0};
-	unsigned int depth = opts ? opts->depth : 0;
-	struct brg_queue_opts queue = {.max_transfer = ctrl->max_transfer};
-	uint16_t qid = free_qid(ctrl);
-	struct brg_nvme_qpair *qp;
-	int err;
+	return RTE_MIN(NVME_CAP_MQES(ctrl->cap) + 1, UINT64_C(65535));
+}
 
+static int check(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
+		 unsigned int depth, uint16_t qid)
+{
 	if (ctrl->failed)
 		return brg_admin_failed(ctrl);
-	if (!depth)
-		depth = RTE_MIN(DEFAULT_DEPTH, max_depth);
-	if (depth < 2 || depth > max_depth)
+	if (depth < 2 || depth > max_depth(ctrl))
 		return brg_fail(EINVAL, "%s: depth %u is not within 2 to %u", ctrl->bdf, depth,
-				max_depth);
-	if (bar->dev != ctrl->dev || bar->index)
+				max_depth(ctrl));
+	if (opts->bar && (opts->bar->dev != ctrl->dev || opts->bar->index))
 		return brg_fail(EINVAL, "%s: the mapping is not of this device's BAR 0", ctrl->bdf);
 	if (!qid)
 		return brg_fail(ENOSPC,
 				"%s: all %u queue pairs that the controller granted are in use",
 				ctrl->bdf, ctrl->granted);
-	if (opts && opts->interrupts && qid >= ctrl->vectors)
+	if (opts->interrupts && qid >= ctrl->vectors)
 		return brg_fail(ctrl->vectors ? ENOSPC : EINVAL,
 				"%s: %u interrupt vectors are connected: none for queue pair %u",
 				ctrl->bdf, ctrl->vectors, qid);
-	if (bar == ctrl->bar) {
-		err = brg_bar_share(bar, &share);
-		if (err)
-			return err;
-		bar = share;
-	}
-	if (opts && opts->sq_in_cmb) {
+	return 0;
+}
+
+/* Registers are read by the poller, too, and the controller's mapping is not for several at once.
+ */
+static bool has_registers(const struct brg_bar *bar)
+{
+	return bar && brg_bar_ptr(bar, 0, BRG_REG_DOORBELLS);
+}
+
+/* What a queue pair has before the controller knows of it. */
+static int make(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
+		unsigned int depth, uint16_t qid, struct brg_nvme_qpair **qp)
+{
+	struct brg_queue_opts queue = {.depth = depth,
+				       .cq_depth = RTE_MIN(2 * depth, max_depth(ctrl)),
+				       .max_transfer = ctrl->max_transfer,
+				       .manual = opts->manual};
+	const struct brg_bar *bar = opts->bar == ctrl->bar ? NULL : opts->bar;
+	struct brg_cmb_ring ring = {0};
+	struct brg_bar *share = NULL;
+	int err = 0;
+
+	if (!has_registers(bar))
+		err = brg_bar_share(ctrl->bar, &share);
+	if (!err && opts->sq_in_cmb)
 		err = brg_cmb_take_ring(ctrl, depth * sizeof(struct brg_nvme_sqe), &ring);
-		if (err) {
-			brg_bar_unmap(share);
-			return err;
-		}
-	}
-	queue.depth = depth;
-	queue.cq_depth = RTE_MIN(2 * depth, max_depth);
-	queue.manual = opts && opts->manual;
 	queue.sq = ring.entries;
-	err = brg_qpair_alloc(ctrl, bar, qid, &queue, &qp);
+	if (!err)
+		err = brg_qpair_alloc(ctrl, bar ? bar : share, qid, &queue, qp);
 	if (err) {
 		brg_cmb_give_ring(ctrl, &ring);
 		brg_bar_unmap(share);
 		return err;
 	}
-	qp->sq_ring = ring;
-	qp->share = share;
-	qp->vector = opts && opts->interrupts ? qid : 0;
-	ctrl->qpairs[qid] = qp;
-	qp->aged = calloc(depth, sizeof(*qp->aged));
-	err = qp->aged ? 0 : brg_fail(ENOMEM, "out of memory");
-	if (!err)
-		err = brg_fused_init(qp);
-	qp->checks_buffers = opts && opts->check_buffers;
-	/* Commands that are timed do not take the short way, which does not look. */
-	if (!err && ((opts && opts->latency) || qp->checks_buffers || brg_trace_is_on()))
+	(*qp)->regs = share ? share : bar;
+	(*qp)->sq_ring = ring;
+	(*qp)->share = share;
+	(*qp)->vector = opts->interrupts ? qid : 0;
+	(*qp)->checks_buffers = opts->check_buffers;
+	return 0;
+}
+
+static int allocate_extras(struct brg_nvme_qpair *qp, bool latency)
+{
+	int err;
+
+	qp->aged = calloc(qp->path.depth, sizeof(*qp->aged));
+	if (!qp->aged)
+		return brg_fail(ENOMEM, "out of memory");
+	err = brg_fused_init(qp);
+	/* Commands that are timed do not take the short way, which does not look at buffers. */
+	if (!err && (latency || qp->checks_buffers || brg_trace_is_on()))
 		err = brg_latency_init(qp);
+	return err;
+}
+
+static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
+		  struct brg_nvme_qpair **out)
+{
+	unsigned int depth = opts->depth ? opts->depth : RTE_MIN(DEFAULT_DEPTH, max_depth(ctrl));
+	uint16_t qid = free_qid(ctrl);
+	struct brg_nvme_qpair *qp;
+	int err;
+
+	err = check(ctrl, opts, depth, qid);
+	if (!err)
+		err = make(ctrl, opts, depth, qid, &qp);
+	if (err)
+		return err;
+	brg_ctrl_list(ctrl, qid, qp);
+	err = allocate_extras(qp, opts->latency);
 	if (!err)
 		err = brg_qpair_create_rings(qp);
 	if (err) {
-		if (!ctrl->failed) /* else the controller may yet use the rings */
+		qp->leaving = qp->orphaned = ctrl->failed; /* it may yet use the rings */
+		if (!ctrl->failed)
 			brg_qpair_release(qp);
 		return err;
 	}
@@ -289,35 +321,71 @@ static int create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *
 int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpair_opts *opts,
 			  struct brg_nvme_qpair **qp)
 {
-	int err;
+	static const struct brg_nvme_qpair_opts defaults;
+	int err = brg_ctrl_lock(ctrl);
 
-	pthread_mutex_lock(&ctrl->lock);
-	err = create(ctrl, opts, qp);
+	if (err)
+		return err;
+	err = create(ctrl, opts ? opts : &defaults, qp);
 	pthread_mutex_unlock(&ctrl->lock);
 	return err;
 }
 
 /* Callbacks are called without the lock: they may send admin commands. */
+static void abort_and_release(struct brg_nvme_qpair *qp)
+{
+	struct brg_nvme_ctrl *ctrl = qp->ctrl;
+
+	brg_queue_abort(qp);
+	pthread_mutex_lock(&ctrl->lock);
+	brg_qpair_release(qp);
+	pthread_mutex_unlock(&ctrl->lock);
+}
+
+/* While the controller may use its memory nobody is called back: they would take that back. */
 void brg_nvme_qpair_free(struct brg_nvme_qpair *qp)
 {
-	pthread_mutex_t *lock;
+	struct brg_nvme_ctrl *ctrl;
 	int err;
 
 	if (!qp)
 		return;
-	lock = &qp->ctrl->lock;
+	ctrl = qp->ctrl;
 	brg_gate_park(qp); /* a reset need not wait for us */
-	pthread_mutex_lock(lock);
+	brg_ctrl_lock_parked(ctrl);
 	qp->leaving = true;
 	err = brg_qpair_delete_rings(qp);
-	pthread_mutex_unlock(lock);
-	if (err)
-		BRG_LOG(WARNING, "%s: queue pair %u is kept until the controller is closed: %s",
-			qp->ctrl->bdf, qp->qid, brg_errmsg());
-	brg_queue_abort(qp);
-	if (err)
+	qp->orphaned = err;
+	pthread_mutex_unlock(&ctrl->lock);
+	if (!err) {
+		abort_and_release(qp);
 		return;
-	pthread_mutex_lock(lock);
-	brg_qpair_release(qp);
-	pthread_mutex_unlock(lock);
+	}
+	BRG_LOG(WARNING,
+		"%s: queue pair %u is kept, and its commands are not called back, until the "
+		"controller is reset or closed: %s",
+		ctrl->bdf, qp->qid, brg_errmsg());
+}
+
+static struct brg_nvme_qpair *take_orphan(struct brg_nvme_ctrl *ctrl)
+{
+	struct brg_nvme_qpair *qp = NULL;
+
+	pthread_mutex_lock(&ctrl->lock);
+	for (unsigned int qid = 1; !qp && qid <= ctrl->granted; qid++)
+		if (ctrl->qpairs[qid] && ctrl->qpairs[qid]->orphaned &&
+		    !ctrl->qpairs[qid]->has_rings)
+			qp = ctrl->qpairs[qid];
+	if (qp)
+		qp->orphaned = false;
+	pthread_mutex_unlock(&ctrl->lock);
+	return qp;
+}
+
+void brg_qpair_free_orphans(struct brg_nvme_ctrl *ctrl)
+{
+	struct brg_nvme_qpair *qp;
+
+	while ((qp = take_orphan(ctrl)))
+		abort_and_release(qp);
 }

@@ -287,6 +287,10 @@ void brg_nvme_ring(struct brg_nvme_qpair *qp)
 
 	if (now == old)
 		return;
+	if (unlikely(qp->is_shut)) { /* a reset may have the queue */
+		qp->ring_due = true;
+		return;
+	}
 	qp->sq_rung = now;
 	rte_io_wmb();
 	if (qp->sq_shadow) {

@@ -53,19 +53,22 @@ struct brg_nvme_qpair {
 	uint64_t *lists; /* room for one PRP list per identifier */
 
 	/* Its gate, see gate.c. */
-	_Atomic int gate; /* enum brg_gate */
-	pthread_t poller; /* the thread that polls, while the gate is OPEN */
-	bool is_shut;	  /* polls find the gate's entry, and what was next and its phase bit are */
+	_Atomic int gate;	   /* enum brg_gate */
+	_Atomic(pthread_t) poller; /* the thread that polled it last */
+	bool is_shut; /* polls find the gate's entry, and what was next and its phase bit are */
 	uint16_t kept_phase;
 	const struct brg_nvme_cqe *kept_next;
 	bool restarted;	   /* its rings are empty and new: what is in flight will not complete */
 	int restart_error; /* of the reset, for the poller to take over */
+	bool ring_due;	   /* its user has rung at the shut gate */
 	bool leaving;	   /* being freed */
+	bool orphaned;	   /* its user has freed it, but the controller may still use its memory */
 	int error;	   /* negative errno: takes no commands because of it */
 
 	/* watch.c */
 	uint64_t next_check;   /* microseconds; of the controller */
 	uint64_t next_look;    /* for late commands */
+	bool lost;	       /* a doorbell did not get there, and no reset has made good for it */
 	struct brg_aged *aged; /* one per identifier */
 	struct brg_nvme_stats stats;
 
@@ -79,8 +82,9 @@ struct brg_nvme_qpair {
 
 	/* The owner's. */
 	struct brg_nvme_ctrl *ctrl;
-	const struct brg_bar *bar; /* that its doorbells are in */
-	struct brg_bar *share;	   /* of the controller's mapping; NULL: the user's own */
+	const struct brg_bar *bar;  /* that its doorbells are in */
+	const struct brg_bar *regs; /* where its poller reads registers: its own, too */
+	struct brg_bar *share;	    /* of the controller's mapping; NULL: the user's own */
 	struct brg_cmb_ring sq_ring;
 	bool has_rings; /* the controller knows them */
 	bool checks_buffers;
@@ -105,8 +109,8 @@ struct brg_aged {
 enum brg_gate {
 	BRG_GATE_UNUSED, /* nobody has polled it yet */
 	BRG_GATE_OPEN,	 /* its poller */
-	BRG_GATE_PARKED, /* a reset; the poller keeps out */
-	BRG_GATE_HELD,	 /* a reset, which found it not OPEN */
+	BRG_GATE_PARKED, /* nobody: the poller has stepped aside for a reset, */
+	BRG_GATE_HELD,	 /* which then has it */
 	BRG_GATE_BACK,	 /* the poller, once it comes: the reset is over */
 	BRG_GATE_DEAD,	 /* nobody: brg_nvme_qpair.error */
 };
@@ -199,7 +203,8 @@ int brg_gate_poll(struct brg_nvme_qpair *qp, unsigned int max);
  * something to poll for already, or a reset is going on. */
 int brg_gate_leave(struct brg_nvme_qpair *qp);
 
-/** The poller keeps out until the reset that is going on is over. */
+/** By the poller, or who knows that it is not polling: it keeps out until the reset that is going
+ * on is over. */
 void brg_gate_park(struct brg_nvme_qpair *qp);
 
 /** By the poller: no more commands, because of @p error; those in flight get @p status. How many

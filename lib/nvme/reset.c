@@ -28,18 +28,11 @@ static bool take(struct brg_nvme_qpair *qp)
 {
 	int is = atomic_load(&qp->gate);
 
-	switch (is) {
-	case BRG_GATE_PARKED:
-	case BRG_GATE_HELD:
-		return true;
-	case BRG_GATE_OPEN:
-		if (!pthread_equal(qp->poller, pthread_self()))
-			return false;
-		brg_gate_park(qp); /* we cannot be using it meanwhile */
-		return true;
-	default:
+	if (is != BRG_GATE_OPEN)
 		return atomic_compare_exchange_strong(&qp->gate, &is, BRG_GATE_HELD);
-	}
+	if (pthread_equal(atomic_load(&qp->poller), pthread_self()))
+		brg_gate_park(qp); /* we cannot be using it meanwhile */
+	return false;
 }
 
 static int take_all(struct brg_nvme_ctrl *ctrl)
@@ -61,17 +54,20 @@ static int take_all(struct brg_nvme_ctrl *ctrl)
 	return 0;
 }
 
-/* Those that were not taken are OPEN, and stay so. */
+/* After resetting is over, so that who steps aside now comes back by itself. Those that were not
+ * taken are OPEN, and stay so, or have stepped aside just now. */
 static void give_back(struct brg_nvme_ctrl *ctrl, bool restarted, int error)
 {
 	struct brg_nvme_qpair *qp;
 	unsigned int qid = 0;
 
 	while ((qp = next_qpair(ctrl, &qid))) {
-		int is = atomic_load(&qp->gate);
+		int parked = BRG_GATE_PARKED;
 
-		if (is != BRG_GATE_PARKED && is != BRG_GATE_HELD)
+		if (atomic_load(&qp->gate) != BRG_GATE_HELD) {
+			atomic_compare_exchange_strong(&qp->gate, &parked, BRG_GATE_BACK);
 			continue;
+		}
 		if (restarted) {
 			qp->restarted = true;
 			qp->restart_error = error;
@@ -100,6 +96,14 @@ static void delete_rings(struct brg_nvme_ctrl *ctrl)
 		brg_qpair_delete_rings(qp);
 }
 
+/* A controller that is disabled has no queues, and uses no memory. */
+static void forget_rings(struct brg_nvme_ctrl *ctrl)
+{
+	for (unsigned int qid = 1; qid <= ctrl->granted; qid++)
+		if (ctrl->qpairs[qid])
+			ctrl->qpairs[qid]->has_rings = false;
+}
+
 /* From whatever state it is in to one with the same queues as before, all of them empty. */
 static int restart(struct brg_nvme_ctrl *ctrl)
 {
@@ -111,6 +115,7 @@ static int restart(struct brg_nvme_ctrl *ctrl)
 	err = brg_ctrl_disable(ctrl);
 	if (err)
 		return err;
+	forget_rings(ctrl);
 	err = brg_device_set_bus_master(ctrl->dev, true);
 	if (err)
 		return err;
@@ -142,40 +147,49 @@ static int restart(struct brg_nvme_ctrl *ctrl)
 	return err;
 }
 
-static int reset(struct brg_nvme_ctrl *ctrl)
+static int restart_or_stop(struct brg_nvme_ctrl *ctrl)
 {
-	int err;
+	int err = restart(ctrl);
 
-	atomic_store(&ctrl->resetting, true);
-	err = take_all(ctrl);
-	if (err) {
-		give_back(ctrl, false, 0);
-		goto out;
-	}
-	err = restart(ctrl);
 	if (err && err != -ENODEV) { /* the next stronger remedy */
 		BRG_LOG(WARNING, "%s: function reset", brg_errmsg());
 		err = function_reset(ctrl);
 		if (!err)
 			err = restart(ctrl);
 	}
-	if (err) { /* it may be running: it must not reach memory that its users take back */
-		brg_device_set_bus_master(ctrl->dev, false);
-		ctrl->failed = true;
-	}
-	give_back(ctrl, true, err);
-out:
+	if (!err)
+		return 0;
+	/* It may be running: it must not reach memory that its users take back. */
+	brg_device_set_bus_master(ctrl->dev, false);
+	forget_rings(ctrl);
+	ctrl->failed = true;
+	return err;
+}
+
+static int reset(struct brg_nvme_ctrl *ctrl)
+{
+	bool taken;
+	int err;
+
+	atomic_store(&ctrl->resetting, true);
+	err = take_all(ctrl);
+	taken = !err;
+	if (taken)
+		err = restart_or_stop(ctrl);
 	atomic_store(&ctrl->resetting, false);
+	give_back(ctrl, taken, err);
 	return err;
 }
 
 int brg_nvme_reset(struct brg_nvme_ctrl *ctrl)
 {
-	int err;
+	int err = brg_ctrl_lock(ctrl);
 
-	pthread_mutex_lock(&ctrl->lock);
+	if (err)
+		return err;
 	err = reset(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
+	brg_qpair_free_orphans(ctrl);
 	return err ? err : brg_events_again(ctrl);
 }
 
@@ -190,8 +204,10 @@ int brg_reset_by_poller(struct brg_nvme_qpair *qp)
 	}
 	if (pthread_mutex_trylock(&ctrl->lock)) /* whoever has it may be about to reset */
 		return 0;
+	atomic_store(&qp->poller, pthread_self());
 	err = reset(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
+	brg_qpair_free_orphans(ctrl);
 	if (err == -EBUSY)
 		return err;
 	if (err)

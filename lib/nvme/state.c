@@ -50,9 +50,14 @@ static int check(const struct brg_nvme_ctrl *ctrl, uint32_t csts)
 	return 0;
 }
 
+int brg_ctrl_check_by(const struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar)
+{
+	return check(ctrl, brg_bar_read32(bar, NVME_REG_CSTS));
+}
+
 int brg_ctrl_check(const struct brg_nvme_ctrl *ctrl)
 {
-	return check(ctrl, brg_bar_read32(ctrl->bar, NVME_REG_CSTS));
+	return brg_ctrl_check_by(ctrl, ctrl->bar);
 }
 
 /* Wait until CSTS & mask == wanted. */

@@ -97,8 +97,9 @@ static int look_for_late(struct brg_nvme_qpair *qp)
 	uint32_t cid;
 	int rc = 0;
 
-	/* After a reset there is nothing more to look for. */
-	for (cid = 0; !rc && cid + 1 < qp->path.depth; cid++)
+	/* After a reset, or when we have stepped aside for one, there is nothing more to look for.
+	 */
+	for (cid = 0; !rc && !qp->is_shut && cid + 1 < qp->path.depth; cid++)
 		if (is_late(brg_queue_trackers(qp) + cid, &qp->aged[cid]))
 			rc = act_on(qp, cid, &qp->aged[cid]);
 	return rc;
@@ -133,11 +134,11 @@ static int is_wanted_back(struct brg_nvme_qpair *qp)
 }
 
 /* Whether the device is there, and in order, while anything is asked of it. */
-static int check(struct brg_nvme_qpair *qp, bool lost)
+static int check(struct brg_nvme_qpair *qp)
 {
-	int err = brg_ctrl_check(qp->ctrl);
+	int err = brg_ctrl_check_by(qp->ctrl, qp->regs);
 
-	if (!err && lost)
+	if (!err && qp->lost)
 		err = brg_fail(EIO, "%s: its registers could not be accessed for a while",
 			       qp->ctrl->bdf);
 	return err;
@@ -147,24 +148,24 @@ int brg_watch(struct brg_nvme_qpair *qp)
 {
 	struct brg_nvme_ctrl *ctrl = qp->ctrl;
 	uint64_t now;
-	bool lost;
 	int err;
 
 	if (atomic_load(&ctrl->resetting)) {
 		brg_gate_park(qp);
 		return 0;
 	}
+	atomic_store_explicit(&qp->poller, pthread_self(), memory_order_relaxed);
 	/* A doorbell did not get there. If the device is back already, it knows nothing of us. */
-	lost = brg_bar_lost(qp->bar);
+	qp->lost |= brg_bar_lost(qp->bar);
 	now = brg_now_us();
-	if (now < qp->next_check && !lost)
+	if (now < qp->next_check && !qp->lost)
 		return 0;
 	qp->next_check = now + CHECK_US;
 	if (brg_device_wanted_back(ctrl->dev))
 		return is_wanted_back(qp);
-	if (!brg_nvme_outstanding(qp) && !lost)
+	if (!brg_nvme_outstanding(qp) && !qp->lost)
 		return 0;
-	err = check(qp, lost);
+	err = check(qp);
 	if (err == -ENODEV)
 		return is_gone(qp);
 	if (err) {

@@ -24,6 +24,12 @@ struct fake {
 };
 
 /* Four pages of the made device's BAR 4, from its second MiB on. */
+/* Nobody resets here. */
+int brg_ctrl_lock(struct brg_nvme_ctrl *ctrl)
+{
+	return pthread_mutex_lock(&ctrl->lock);
+}
+
 static struct fake *fake_new(struct brg_device *dev)
 {
 	struct fake *f = calloc(1, sizeof(*f));
