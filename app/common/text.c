@@ -37,3 +37,17 @@ char *first_line(const char *path)
 	fclose(in);
 	return line;
 }
+
+int save_text(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "we");
+	int ret = -1;
+
+	if (out) {
+		ret = fputs(text, out) == EOF ? -1 : 0;
+		ret = fclose(out) == 0 ? ret : -1;
+	}
+	if (ret)
+		warn("%s", path);
+	return ret;
+}

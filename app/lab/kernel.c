@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Debian's kernels, by way of apt: it finds the newest package of a series, downloads it and checks
- * it against the archive's signature. Package lists of the lab's own leave the host's alone and
- * need no root.
- */
+/* Debian's kernels: the newest of a series, as apt finds it. */
 
 #include <err.h>
-#include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +10,11 @@
 #include <unistd.h>
 
 #include "cache.h"
-#include "folder.h"
+#include "debian.h"
 #include "kernel.h"
 #include "process.h"
 #include "progress.h"
 #include "text.h"
-#include "unpack.h"
 
 #define DEBIAN	  "debian:"
 #define BACKPORTS "debian:backports"
@@ -84,131 +78,6 @@ static char *folder_of(const struct kernel_series *series)
 	return format("%s/kernels/debian-%s", cache_root(), number_of(series));
 }
 
-static int write_file(const char *path, const char *text)
-{
-	FILE *out = fopen(path, "we");
-	int ret = -1;
-
-	if (out) {
-		ret = fputs(text, out) == EOF ? -1 : 0;
-		ret = fclose(out) == 0 ? ret : -1;
-	}
-	if (ret)
-		warn("%s", path);
-	return ret;
-}
-
-/*
- * Let apt keep its lists in the cache, also where apt's own user could not read them.
- *
- * @sources: the archives to look at, as in sources.list(5); NULL: the host's.
- */
-static int configure_apt(const char *sources)
-{
-	char *lists = cache_path("apt/lists"), *conf = cache_path("apt/apt.conf");
-	char *list = cache_path("apt/sources.list");
-	char *text = format("Dir::State::lists \"%s\";\n"
-			    "Dir::Cache \"%s/apt\";\n"
-			    "APT::Sandbox::User \"\";\n"
-			    "APT::Get::List-Cleanup \"false\";\n",
-			    lists, cache_root());
-	int ret = make_folders(lists);
-
-	if (ret == 0 && sources) {
-		char *more =
-			format("%sDir::Etc::sourcelist \"%s\";\nDir::Etc::sourceparts \"-\";\n",
-			       text, list);
-
-		free(text);
-		text = more;
-		ret = write_file(list, sources);
-	}
-	if (ret == 0)
-		ret = write_file(conf, text);
-	if (ret == 0)
-		ret = setenv("APT_CONFIG", conf, 1);
-	free(text);
-	free(lists);
-	free(conf);
-	free(list);
-	return ret;
-}
-
-static int update_lists(const char *log)
-{
-	char *const update[] = {"apt-get", "-q", "update", NULL};
-
-	return process_run(update, NULL, log);
-}
-
-/* Where the archive with that label is, in a list of "LABEL URI" lines; NULL if nowhere. */
-static char *mirror(const char *targets, const char *label)
-{
-	char *tag = format("\n%s ", label), *found = strstr(targets, tag), *uri = NULL;
-
-	if (found)
-		uri = format("%.*s", (int)strcspn(found + strlen(tag), "\n"), found + strlen(tag));
-	free(tag);
-	return uri;
-}
-
-/* The lines of sources.list for a series, on the mirrors that the host uses; NULL if it has none.
- */
-static char *sources_from(const char *targets, const struct kernel_series *series)
-{
-	static const char line[] = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
-	char *archive = mirror(targets, "Debian"), *security = mirror(targets, "Debian-Security");
-	char *text = NULL;
-
-	if (archive && security && series->security)
-		text = format("%s %s %s main\n%s %s %s-security main\n", line, archive,
-			      series->suite, line, security, series->suite);
-	else if (archive && !series->security)
-		text = format("%s %s %s main\n", line, archive, series->suite);
-	free(archive);
-	free(security);
-	return text;
-}
-
-/* The archives that apt knows, a line "LABEL URI" each, after an empty one. */
-static char *known_targets(void)
-{
-	char *const argv[] = {"apt-get",
-			      "indextargets",
-			      "--format",
-			      "$(LABEL) $(REPO_URI)",
-			      "Created-By: Packages",
-			      NULL};
-	char *targets = process_output(argv);
-	char *text = format("\n%s", targets ? targets : "");
-
-	free(targets);
-	return text;
-}
-
-/*
- * Point apt to the archives of the series. The host's package lists tell where its mirrors are; a
- * host that has none yet is asked again with lists of our own.
- */
-static int choose_archives(const struct kernel_series *series, const char *log)
-{
-	char *targets = known_targets(), *sources = sources_from(targets, series);
-	int ret = -1;
-
-	if (!sources && configure_apt(NULL) == 0 && update_lists(log) == 0) {
-		free(targets);
-		targets = known_targets();
-		sources = sources_from(targets, series);
-	}
-	if (!sources)
-		warnx("apt knows no mirror of Debian; is there one in /etc/apt?");
-	else if (configure_apt(sources) == 0)
-		ret = update_lists(log);
-	free(sources);
-	free(targets);
-	return ret;
-}
-
 /*
  * Release and version of the image that the series' meta package depends on at present, in its
  * line "Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)".
@@ -232,20 +101,10 @@ static int newest(const struct kernel_series *series, struct kernel *k)
 	return ret;
 }
 
-/* A package of a kernel, and what of it is wanted. */
-struct package {
-	char *name;
-	const char *nest[3]; /* for unpack() */
-	char *keep;
-};
-
-#define PACKAGES 6 /* that a kernel is made of, at most; the last is followed by a NULL name */
-
-static void add_package(struct package packages[], char *name)
+static struct debian_package *add_package(struct debian_packages *packages, const struct kernel *k,
+					  char *name)
 {
-	while (packages->name)
-		packages++;
-	*packages = (struct package){.name = name, .nest = {"data.tar*"}};
+	return debian_add(packages, name, format("%s", k->version));
 }
 
 /* "6.1.0-56-cloud-amd64" has its common headers in "linux-headers-6.1.0-56-common". */
@@ -255,72 +114,27 @@ static char *common_headers(const char *release)
 		      release);
 }
 
-static void choose_packages(struct package packages[], const struct kernel_series *series,
-			    const char *release)
+static void choose_packages(struct debian_packages *packages, const struct kernel_series *series,
+			    const struct kernel *k)
 {
+	const char *release = k->release, *number = number_of(series);
+	struct debian_package *source;
+
 	if (series->split) {
-		add_package(packages, format("linux-binary-%s", release));
-		add_package(packages, format("linux-modules-%s", release));
+		add_package(packages, k, format("linux-binary-%s", release));
+		add_package(packages, k, format("linux-modules-%s", release));
 	} else {
-		add_package(packages, format("linux-image-%s", release));
+		add_package(packages, k, format("linux-image-%s", release));
 	}
-	if (series->sources) {
-		add_package(packages, format("linux-headers-%s", release));
-		add_package(packages, common_headers(release));
-		add_package(packages, format("linux-kbuild-%s", number_of(series)));
-	}
-}
-
-/* The source is an archive in its package, of which drivers/vfio is wanted. */
-static void add_source(struct package packages[], const struct kernel_series *series)
-{
-	while (packages->name)
-		packages++;
-	*packages = (struct package){
-		.name = format("linux-source-%s", number_of(series)),
-		.nest = {"data.tar*", "*/linux-source-*.tar.*"},
-		.keep = format("linux-source-%s/drivers/vfio/", number_of(series)),
-	};
-}
-
-static void free_packages(struct package packages[])
-{
-	for (; packages->name; packages++) {
-		free(packages->name);
-		free(packages->keep);
-	}
-}
-
-static int download(const struct package *packages, const char *version, const char *dir,
-		    const char *log)
-{
-	char *argv[PACKAGES + 4] = {"apt-get", "-q", "download"};
-	int ret;
-
-	for (int i = 0; packages[i].name; i++)
-		argv[3 + i] = format("%s=%s", packages[i].name, version);
-	ret = process_run(argv, dir, log);
-	for (int i = 0; packages[i].name; i++)
-		free(argv[3 + i]);
-	return ret;
-}
-
-/* Unpack NAME_VERSION_ARCH.deb in @dir, and delete it. */
-static int unpack_package(const struct package *package, const char *dir)
-{
-	char *pattern = format("%s/%s_*.deb", dir, package->name);
-	glob_t found;
-	int ret = -1;
-
-	if (glob(pattern, 0, NULL, &found) == 0) {
-		ret = unpack(found.gl_pathv[0], package->nest, package->keep, dir);
-		unlink(found.gl_pathv[0]);
-		globfree(&found);
-	} else {
-		warnx("apt-get left no %s", pattern);
-	}
-	free(pattern);
-	return ret;
+	if (!series->sources)
+		return;
+	add_package(packages, k, format("linux-headers-%s", release));
+	add_package(packages, k, common_headers(release));
+	add_package(packages, k, format("linux-kbuild-%s", number));
+	/* The source is an archive in its package, of which drivers/vfio is wanted. */
+	source = add_package(packages, k, format("linux-source-%s", number));
+	source->nest[1] = "*/linux-source-*.tar.*";
+	source->keep = format("linux-source-%s/drivers/vfio/", number);
 }
 
 /*
@@ -332,7 +146,7 @@ static int relocate_headers(const char *release, const char *dir, const char *fo
 	char *common = common_headers(release);
 	char *path = format("%s/usr/src/linux-headers-%s/Makefile", dir, release);
 	char *text = format("include %s/usr/src/%s/Makefile\n", folder, common);
-	int ret = write_file(path, text);
+	int ret = save_text(path, text);
 
 	free(common);
 	free(path);
@@ -344,7 +158,7 @@ static int write_version(const struct kernel *k, const char *dir)
 {
 	char *path = format("%s/version", dir);
 	char *text = format("%s\n%s\n", k->version, k->release);
-	int ret = write_file(path, text);
+	int ret = save_text(path, text);
 
 	free(path);
 	free(text);
@@ -355,38 +169,32 @@ static int write_version(const struct kernel *k, const char *dir)
 static int fetch_into(const struct kernel_series *series, const char *dir, const char *folder,
 		      const struct kernel *k, const char *log)
 {
-	struct package packages[PACKAGES + 1] = {0};
+	struct debian_packages packages = {0};
 	int ret;
 
-	choose_packages(packages, series, k->release);
-	if (series->sources)
-		add_source(packages, series);
+	choose_packages(&packages, series, k);
 	progress("downloading Linux %s from Debian (%d MB)", k->version,
 		 series->sources ? 180 : 30);
-	ret = download(packages, k->version, dir, log);
-	for (int i = 0; ret == 0 && packages[i].name; i++) {
-		progress("unpacking %s", packages[i].name);
-		ret = unpack_package(&packages[i], dir);
-	}
+	ret = debian_fetch(&packages, dir, log);
 	if (ret == 0 && series->sources)
 		ret = relocate_headers(k->release, dir, folder);
 	if (ret == 0)
 		ret = write_version(k, dir);
-	free_packages(packages);
+	debian_free(&packages);
 	return ret;
 }
 
 /* @have: the version that there is, which is not fetched again; NULL: none. */
 static int fetch(const struct kernel_series *series, const char *folder, const char *have)
 {
+	const char *const suites[] = {series->suite, NULL};
 	char *log = cache_path("fetch.log");
 	struct kernel k = {0};
 	char *dir = NULL;
 	int ret = -1;
 
 	progress("asking Debian for its newest kernel in %s", series->suite);
-	unlink(log);
-	if (choose_archives(series, log) == 0 && newest(series, &k) == 0) {
+	if (debian_enter(suites, series->security, log) == 0 && newest(series, &k) == 0) {
 		if (have && !strcmp(k.version, have))
 			ret = 0;
 		else
@@ -397,7 +205,7 @@ static int fetch(const struct kernel_series *series, const char *folder, const c
 	if (dir && ret)
 		remove_tree(dir);
 	progress_clear();
-	unsetenv("APT_CONFIG");
+	debian_leave();
 	kernel_free(&k);
 	free(dir);
 	free(log);
