@@ -25,10 +25,11 @@ const char *accel_name(bool kvm)
 }
 
 /* A guest with nothing in it: its kernel talks, then panics for want of an init. */
-static bool try_kvm(const struct kernel *kernel)
+static bool try_kvm(const struct kernel *kernel, const struct emulator *qemu)
 {
 	struct image *image = image_new();
 	struct vm_config config = {
+		.qemu = qemu,
 		.image = kernel->image,
 		.initramfs = image_finish(image),
 		.kvm = true,
@@ -82,7 +83,7 @@ static void remember(const char *path, bool kvm)
 	free(line);
 }
 
-bool accel_kvm(const struct kernel *kernel, const char **reason)
+bool accel_kvm(const struct kernel *kernel, const struct emulator *qemu, const char **reason)
 {
 	static char why[128];
 	char *path;
@@ -101,7 +102,7 @@ bool accel_kvm(const struct kernel *kernel, const char **reason)
 	path = cache_path("accel");
 	kvm = remembers(path, true);
 	if (!kvm && !remembers(path, false)) {
-		kvm = try_kvm(kernel);
+		kvm = try_kvm(kernel, qemu);
 		remember(path, kvm);
 		if (!kvm)
 			warnx("/dev/kvm opens but no guest ran on it within %d s: using software "

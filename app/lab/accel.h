@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+struct emulator;
 struct kernel;
 
 /**
@@ -11,10 +12,10 @@ struct kernel;
  * machine tries: KVM gets a few seconds to reach a guest's first line. The answer is kept in the
  * cache until the host reboots, and said once when it is no.
  *
- * @param kernel  what to try with.
+ * @param kernel,qemu  what to try with.
  * @param reason  set to why not, or "" (static storage); may be NULL.
  */
-bool accel_kvm(const struct kernel *kernel, const char **reason);
+bool accel_kvm(const struct kernel *kernel, const struct emulator *qemu, const char **reason);
 
 /** The accelerator's name in QEMU's terms: "kvm" or "tcg". */
 const char *accel_name(bool kvm);

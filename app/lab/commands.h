@@ -9,6 +9,7 @@ int cmd_cost(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_matrix(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
+int cmd_emulators(int argc, char **argv);
 int cmd_handlers(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 

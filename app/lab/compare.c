@@ -73,6 +73,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &c->report;
+		state->child_inputs[1] = &c->trials.qemu;
 		break;
 	case OPT_BEFORE:
 		c->sides[BEFORE] = arg;
@@ -133,10 +134,11 @@ static int run(struct compare *c)
 {
 	bool failing = c->trials.fail_after;
 
-	if (guest_prepare_named(&c->guests[BEFORE], c->sides[BEFORE], failing) < 0 ||
+	if (emulator_get(&c->trials.qemu) < 0 ||
+	    guest_prepare_named(&c->guests[BEFORE], c->sides[BEFORE], failing) < 0 ||
 	    guest_prepare_named(&c->guests[AFTER], c->sides[AFTER], failing) < 0)
 		return -1;
-	c->trials.kvm = accel_kvm(&c->guests[BEFORE].kernel, NULL);
+	c->trials.kvm = accel_kvm(&c->guests[BEFORE].kernel, &c->trials.qemu, NULL);
 	return run_side(c, BEFORE) < 0 ? -1 : run_side(c, AFTER);
 }
 
@@ -160,7 +162,7 @@ static int draw(const void *arg, const char *path)
 static int report(const struct compare *c)
 {
 	json_t *result = json_pack("{s:s, s:o, s:o}", "schema", "barrage-compare/1", "host",
-				   host_json(accel_name(c->trials.kvm)), "arms",
+				   host_json(accel_name(c->trials.kvm), &c->trials.qemu), "arms",
 				   arms_to_json(c->arms, ARMS));
 
 	return report_write(&c->report, result, print, draw, c);
@@ -168,7 +170,8 @@ static int report(const struct compare *c)
 
 int cmd_compare(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&report_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {
+		{&report_argp, 0, NULL, 0}, {&emulator_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct compare c = {
 		.sides = {"unfixed", "fixed"},
@@ -194,6 +197,7 @@ int cmd_compare(int argc, char **argv)
 		arm_free(&c.arms[i]);
 	for (int i = 0; i < SIDES; i++)
 		guest_free(&c.guests[i]);
+	emulator_free(&c.trials.qemu);
 	free(bench);
 	return ret == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -25,6 +25,7 @@
 
 struct cost {
 	struct report report;
+	struct emulator qemu;
 	bool full, verbose;
 	unsigned int fail_after;  /* pages; 0: fills do not fail */
 	char *subjects[MOST + 1]; /* handlers and kernels */
@@ -77,6 +78,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &c->report;
+		state->child_inputs[1] = &c->qemu;
 		break;
 	case OPT_FAIL_AFTER:
 		c->fail_after = number_option("--fail-after", arg, 1, FAIL_AFTER_MOST);
@@ -137,6 +139,7 @@ static int run_guest(struct cost *c, const struct guest *guest, struct vm_outcom
 			       NULL};
 	struct guest_job job = {.argv = c->program ? c->program : bench};
 	struct vm_config config = {
+		.qemu = &c->qemu,
 		.counting = true,
 		.cpus = 1,
 		.memory_mib = 1024,
@@ -414,7 +417,7 @@ static int report(const struct cost *c)
 	bool pictured = !c->program && !c->fail_after;
 	json_t *result = json_pack("{s:s, s:o, s:O}", "schema",
 				   c->program ? "barrage-marks/1" : "barrage-cost/1", "host",
-				   host_json("tcg"), "rows", c->rows);
+				   host_json("tcg", &c->qemu), "rows", c->rows);
 
 	if (c->fail_after) {
 		json_object_set_new(result, "fail_after", json_integer(c->fail_after));
@@ -425,7 +428,8 @@ static int report(const struct cost *c)
 
 int cmd_cost(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&report_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {
+		{&report_argp, 0, NULL, 0}, {&emulator_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
 		options, parse, "[HANDLER|KERNEL...] [-- PROGRAM [ARGUMENT...]]", doc, children,
 		NULL,	 NULL};
@@ -439,11 +443,14 @@ int cmd_cost(int argc, char **argv)
 			add_subject(&c, "fixed");
 	}
 	ret = report_open(&c.report);
+	if (ret == 0)
+		ret = emulator_get(&c.qemu);
 	for (int i = 0; ret == 0 && c.subjects[i]; i++)
 		ret = run_subject(&c, c.subjects[i]);
 	if (ret == 0)
 		ret = report(&c);
 	report_close(&c.report);
+	emulator_free(&c.qemu);
 	json_decref(c.rows);
 	json_decref(c.bugs);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -13,8 +13,8 @@
 #include "accel.h"
 #include "cache.h"
 #include "commands.h"
+#include "emulator.h"
 #include "folder.h"
-#include "host.h"
 #include "kernel.h"
 #include "process.h"
 #include "table.h"
@@ -22,6 +22,7 @@
 
 struct doctor {
 	bool json, ok;
+	struct emulator qemu; /* this machine's */
 	struct table *table;
 	json_t *list;
 };
@@ -40,11 +41,20 @@ static void say(struct doctor *d, const char *what, bool good, char *finding)
 
 static void look_at_qemu(struct doctor *d)
 {
-	char *version = host_qemu();
+	const char *version = d->qemu.version;
 
 	say(d, "QEMU", version,
 	    version ? format("%s", version)
 		    : format("no qemu-system-x86_64; run: apt-get install qemu-system-x86"));
+}
+
+static void look_at_backports(struct doctor *d)
+{
+	char *version = emulator_cached_version();
+
+	say(d, "QEMU " EMULATOR_BACKPORTS, true,
+	    version[0] ? format("%s in the cache", version)
+		       : format("fetched from Debian when needed"));
 	free(version);
 }
 
@@ -86,7 +96,7 @@ static void look_at_accel(struct doctor *d)
 	if (access("/dev/kvm", R_OK | W_OK) < 0)
 		reason = "no access to /dev/kvm";
 	else if (cached)
-		kvm = accel_kvm(&kernel, &reason);
+		kvm = accel_kvm(&kernel, &d->qemu, &reason);
 	say(d, "accelerator", true, kvm ? format("kvm") : format("tcg: %s", reason));
 	kernel_free(&kernel);
 }
@@ -153,7 +163,9 @@ int cmd_doctor(int argc, char **argv)
 	struct doctor d = {.ok = true, .table = table_new(heads), .list = json_array()};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &d);
+	emulator_get(&d.qemu); /* what is missing is said by look_at_qemu() */
 	look_at_qemu(&d);
+	look_at_backports(&d);
 	look_at_accel(&d);
 	look_at_tools(&d);
 	look_at_cache(&d);
@@ -164,6 +176,7 @@ int cmd_doctor(int argc, char **argv)
 	} else {
 		table_print(d.table, stdout);
 	}
+	emulator_free(&d.qemu);
 	table_free(d.table);
 	json_decref(d.list);
 	return d.ok ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -22,6 +22,7 @@ struct exec_options {
 	const char *handler, *kernel, *modules;
 	int fail_after;
 	struct vm_config vm;
+	struct emulator qemu;
 	struct steps *steps;
 	bool shell, keep_driver;
 	char *env[MOST + 1], *files[MOST + 1], *programs[MOST + 1], *devices[VM_SLOTS],
@@ -125,6 +126,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct exec_options *o = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->qemu;
+		break;
 	case 'H':
 		o->handler = arg;
 		break;
@@ -315,8 +319,9 @@ static int exit_status(const struct vm_outcome *outcome)
 
 int cmd_exec(int argc, char **argv)
 {
+	static const struct argp_child children[] = {{&emulator_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
-		options, parse, "[--] PROGRAM [ARGUMENT...]\n--shell", doc, NULL, NULL, NULL};
+		options, parse, "[--] PROGRAM [ARGUMENT...]\n--shell", doc, children, NULL, NULL};
 	struct exec_options o = {
 		.fail_after = NO_FAIL_AFTER,
 		.vm = {.cpus = 2,
@@ -335,13 +340,15 @@ int cmd_exec(int argc, char **argv)
 	const struct handler *handler = NULL;
 	struct guest_job job;
 	struct vm_outcome outcome;
-	struct guest guest;
+	struct guest guest = {0};
 	int status = 125;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
 	if (o.handler && !(handler = handler_find(o.handler)))
 		return CLI_USAGE;
-	if (guest_prepare(&guest, handler, o.kernel, o.modules, o.fail_after) == 0) {
+	o.vm.qemu = &o.qemu;
+	if (emulator_get(&o.qemu) == 0 &&
+	    guest_prepare(&guest, handler, o.kernel, o.modules, o.fail_after) == 0) {
 		job = (struct guest_job){
 			.argv = o.argv,
 			.env = o.env,
@@ -349,13 +356,14 @@ int cmd_exec(int argc, char **argv)
 			.programs = o.programs,
 			.keep_driver = o.keep_driver,
 		};
-		o.vm.kvm = !o.vm.counting && accel_kvm(&guest.kernel, NULL);
+		o.vm.kvm = !o.vm.counting && accel_kvm(&guest.kernel, &o.qemu, NULL);
 		if (o.shell)
 			prepare_shell(&o, &job);
 		if (guest_run(&guest, &job, &o.vm, &streams, &outcome) == 0)
 			status = exit_status(&outcome);
 	}
 	guest_free(&guest);
+	emulator_free(&o.qemu);
 	steps_free(o.steps);
 	return status;
 }

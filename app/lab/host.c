@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "host.h"
-#include "process.h"
 #include "provenance.h"
 #include "text.h"
 
@@ -21,28 +20,16 @@ unsigned int host_cpus(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned int)CPU_COUNT(&set) : 1;
 }
 
-char *host_qemu(void)
+json_t *host_json(const char *accel, const struct emulator *qemu)
 {
-	char *const argv[] = {"qemu-system-x86_64", "--version", NULL};
-	char *text = process_output(argv), *version = NULL;
-
-	if (text && sscanf(text, "QEMU emulator version %m[0-9.]", &version) != 1)
-		version = NULL;
-	free(text);
-	return version;
-}
-
-json_t *host_json(const char *accel)
-{
-	char *machine = cpu_model(), *qemu = host_qemu(), *command = command_line();
-	char *date = date_now();
-	json_t *host = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s}", "machine", machine,
-				 "cpus", (int)host_cpus(), "accel", accel, "qemu",
-				 qemu ? qemu : "unknown", "barrage_version", BRG_VERSION, "commit",
-				 build_commit(), "command", command, "date", date);
+	char *machine = cpu_model(), *command = command_line(), *date = date_now();
+	json_t *host =
+		json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s}", "machine", machine, "cpus",
+			  (int)host_cpus(), "accel", accel, "qemu",
+			  qemu->version ? qemu->version : "unknown", "barrage_version", BRG_VERSION,
+			  "commit", build_commit(), "command", command, "date", date);
 
 	free(machine);
-	free(qemu);
 	free(command);
 	free(date);
 	return host;

@@ -4,19 +4,19 @@
 
 #include <jansson.h>
 
+#include "emulator.h"
+
 /* What the machine that runs the lab is. Strings are freed by the caller. */
 
 /** CPUs this process may run on. */
 unsigned int host_cpus(void);
 
-/** QEMU's version, as "7.2.22"; NULL when there is no QEMU. */
-char *host_qemu(void);
-
 /**
  * "host" in the results of a guest: this machine, the program and its command line, the time.
  * @param accel  what runs the guests' CPUs.
+ * @param qemu   and what runs the guests.
  */
-json_t *host_json(const char *accel);
+json_t *host_json(const char *accel, const struct emulator *qemu);
 
 /**
  * Path of another program of Barrage: beside this one or in libexec when installed, in bench/ of

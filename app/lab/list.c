@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* barrage-lab kernels, handlers: what there is and what it means. */
+/* barrage-lab kernels, emulators, handlers: what there is and what it means. */
 
 #include <argp.h>
 #include <jansson.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "emulator.h"
 #include "handler.h"
 #include "kernel.h"
 #include "table.h"
@@ -118,6 +119,56 @@ int cmd_kernels(int argc, char **argv)
 	}
 	table_free(t);
 	return print_json(list);
+}
+
+static void add_emulator(struct table *t, json_t *list, const char *name, const char *version,
+			 const char *without, const char *meaning)
+{
+	table_cell(t, "%s", name);
+	table_cell(t, "%s", version ? version : without);
+	table_cell(t, "%s", meaning);
+	json_array_append_new(list, json_pack("{s:s, s:s*, s:s}", "emulator", name, "version",
+					      version, "meaning", meaning));
+}
+
+static int list_emulators(bool json)
+{
+	static const char *const heads[] = {"QEMU", "version", "what it is", NULL};
+	char *cached = emulator_cached_version();
+	struct table *t = table_new(heads);
+	struct emulator host = {0};
+	json_t *list = json_array();
+
+	emulator_get(&host);
+	add_emulator(t, list, "(default)", host.version, "none", "this machine's");
+	add_emulator(t, list, EMULATOR_BACKPORTS, cached[0] ? cached : NULL,
+		     "no: fetched when needed",
+		     "the newest that this Debian can have; never installed");
+	emulator_free(&host);
+	free(cached);
+	if (!json) {
+		json_decref(list);
+		return print_table(t);
+	}
+	table_free(t);
+	return print_json(list);
+}
+
+int cmd_emulators(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		JSON_OPTION,
+		{"refresh", OPT_REFRESH, NULL, 0, "fetch the newest " EMULATOR_BACKPORTS, 0},
+		{0},
+	};
+	struct list_options o = parse_options(options,
+					      "The QEMUs that can run a guest (--qemu).\v"
+					      "Example:\n  barrage-lab emulators --refresh",
+					      argc, argv);
+
+	if (o.refresh && emulator_refresh() < 0)
+		return EXIT_FAILURE;
+	return list_emulators(o.json);
 }
 
 int cmd_handlers(int argc, char **argv)

@@ -29,6 +29,7 @@ static const struct cli_command commands[] = {
 	{"exec", "run a program of this machine in a guest, with an NVMe controller on VFIO",
 	 cmd_exec},
 	{"kernels", "the kernels a guest can run", cmd_kernels},
+	{"emulators", "the QEMUs that can run one", cmd_emulators},
 	{"handlers", "the fault handlers of vfio-pci, and what each means", cmd_handlers},
 	{"doctor", "what this machine can do, and what is missing", cmd_doctor},
 	{NULL, NULL, NULL},

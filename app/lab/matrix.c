@@ -140,6 +140,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *o = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->m->trials.qemu;
+		break;
 	case OPT_QUICK:
 		o->m->extent = quick;
 		break;
@@ -178,6 +181,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+/* A file tells of one QEMU: rows of another do not belong in it. */
+static void check_qemu(const struct matrix *m, const json_t *file)
+{
+	const json_t *host = json_object_get(file, "host");
+	const char *was = json_string_value(json_object_get(host, "qemu"));
+	const char *is = m->trials.qemu.version;
+
+	if (was && is && strcmp(was, is) != 0)
+		errx(1, "%s is of QEMU %s, this is %s (--restart writes it anew)", m->json, was,
+		     is);
+}
+
 /* What a result file of an earlier run has; an empty list when there is none. */
 static json_t *load_rows(const struct matrix *m)
 {
@@ -194,6 +209,7 @@ static json_t *load_rows(const struct matrix *m)
 	if (!json_is_array(rows) || !json_is_string(json_object_get(file, "schema")) ||
 	    strcmp(json_string_value(json_object_get(file, "schema")), SCHEMA) != 0)
 		errx(1, "%s is no %s (--restart writes it anew)", m->json, SCHEMA);
+	check_qemu(m, file);
 	json_incref(rows);
 	json_decref(file);
 	return rows;
@@ -203,8 +219,9 @@ static json_t *load_rows(const struct matrix *m)
 static int store_rows(const struct matrix *m)
 {
 	char *new = format("%s.new", m->json);
-	json_t *file = json_pack("{s:s, s:o, s:O}", "schema", SCHEMA, "host",
-				 host_json(accel_name(m->trials.kvm)), "rows", m->rows);
+	json_t *file =
+		json_pack("{s:s, s:o, s:O}", "schema", SCHEMA, "host",
+			  host_json(accel_name(m->trials.kvm), &m->trials.qemu), "rows", m->rows);
 	int ret = json_dump_file(file, new, JSON_INDENT(2));
 
 	if (ret == 0)
@@ -317,7 +334,7 @@ static int run_subject(struct matrix *m, const char *subject, bool count_only)
 	int ret = guest_prepare_named(&guest, subject, m->trials.fail_after);
 
 	if (ret == 0)
-		m->trials.kvm = accel_kvm(&guest.kernel, NULL);
+		m->trials.kvm = accel_kvm(&guest.kernel, &m->trials.qemu, NULL);
 	for (int b = 0; ret == 0 && e->bars[b]; b++) {
 		for (int l = 0; ret == 0 && e->lcores[l]; l++) {
 			struct cell cell = {subject, kernel_title(&guest.kernel), e->bars[b],
@@ -394,7 +411,8 @@ static void print_rows(const struct matrix *m)
 
 int cmd_matrix(int argc, char **argv)
 {
-	static const struct argp argp = {options, parse, "[HANDLER|KERNEL...]", doc, NULL,
+	static const struct argp_child children[] = {{&emulator_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {options, parse, "[HANDLER|KERNEL...]", doc, children,
 					 NULL,	  NULL};
 	struct matrix m = {
 		.extent = quick,
@@ -407,7 +425,9 @@ int cmd_matrix(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	m.trials.bench = bench = host_program("barrage-bench");
-	m.rows = load_rows(&m);
+	ret = emulator_get(&m.trials.qemu);
+	if (ret == 0)
+		m.rows = load_rows(&m);
 	for (int s = 0; ret == 0 && m.extent.subjects[s]; s++)
 		ret = run_subject(&m, m.extent.subjects[s], true);
 	m.start = time(NULL);
@@ -417,6 +437,7 @@ int cmd_matrix(int argc, char **argv)
 	if (ret == 0)
 		print_rows(&m);
 	json_decref(m.rows);
+	emulator_free(&m.trials.qemu);
 	free(bench);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -55,6 +55,10 @@ static void add_option(struct args *args, const char *option, const char *fmt, .
 }
 
 /*
+ * One thread for all CPUs, where that is asked for: before 8.2 QEMU crashes or hangs when one CPU
+ * moves a BAR while another uses any device, as a bus's address space was changed without the lock
+ * that its users rely on (its commit 0d58c660689f).
+ *
  * Counting mode: one guest instruction is one nanosecond of guest time, and one tick of its TSC.
  * erms and fsrm are off because TCG counts each byte of a "rep stosb".
  */
@@ -299,7 +303,7 @@ char **qemu_argv(const struct qemu_files *files, const struct vm_config *c)
 
 	if (!args)
 		err(1, "QEMU's command line");
-	add(args, "qemu-system-x86_64");
+	args->argc = emulator_words(c->qemu, args->argv);
 	add_cpus(args, c);
 	add_machine(args, c);
 	add_kernel(args, c);

@@ -203,6 +203,7 @@ static int run_guest(struct run *r, struct vm_outcome *outcome)
 			      NULL};
 	struct guest_job job = {.argv = argv};
 	struct vm_config config = {
+		.qemu = &t->qemu,
 		.kvm = t->kvm,
 		.cpus = lcores(r),
 		.memory_mib = 1024,

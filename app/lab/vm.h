@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "console.h"
+#include "emulator.h"
 #include "ending.h"
 #include "steps.h"
 
@@ -22,12 +23,13 @@
 #define VM_SLOTS      24 /* that devices may take, the controller's included */
 
 struct vm_config {
+	const struct emulator *qemu;
 	const char *image;	/* bzImage */
 	int initramfs;		/* file descriptor */
 	char mark[ENDING_MARK]; /* init ends the program's ports with it */
 	bool kvm;		/* else TCG */
 	bool counting;		/* one CPU whose TSC counts instructions, the same on every boot */
-	bool one_thread;	/* TCG runs the CPUs in turn, not side by side */
+	bool one_thread;	/* TCG runs the CPUs in turn, not side by side, see qemu.c */
 	unsigned int cpus;
 	unsigned int memory_mib;
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */

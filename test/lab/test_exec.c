@@ -44,6 +44,17 @@ static void has_more_devices(void **state)
 	assert_says(out, "0x00ff00\nbound\n0x050000\nbound\n");
 }
 
+static void runs_on_another_qemu(void **state)
+{
+	char out[4096];
+
+	assert_ends(out, sizeof(out),
+		    "$LAB exec --qemu debian:backports -w cat -- "
+		    "cat /sys/class/dmi/id/product_version 2>&1",
+		    0);
+	assert_says(out, "pc-q35-1"); /* 10 or later */
+}
+
 /* What a program wrote last waits in the guest where nobody reads it, and the program has ended. */
 static void slow_readers_get_all(void **state)
 {
@@ -139,6 +150,8 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --kernel /etc -- true 2>&1", 125, "/etc/arch/x86/boot/bzImage"},
 		{"$LAB exec --kernel debian:1.2 -- true 2>&1", 125, "no kernel \"debian:1.2\""},
 		{"$LAB exec --file /nowhere -- true 2>&1", 125, "/nowhere"},
+		{"$LAB exec --qemu /bin/true -- true 2>&1", 125, "--qemu /bin/true: that is no"},
+		{"$LAB matrix --qemu debian:1 2>&1", 1, "--qemu debian:1: that is no"},
 		{"$LAB nonsense 2>&1", 2,
 		 "no command \"nonsense\"; there are: compare matrix cost exec"},
 		{"$LAB 2>&1", 2, "which command?"},
@@ -158,6 +171,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(passes_everything_through),
 		cmocka_unit_test(is_such_a_machine),
 		cmocka_unit_test(has_more_devices),
+		cmocka_unit_test(runs_on_another_qemu),
 		cmocka_unit_test(slow_readers_get_all),
 		cmocka_unit_test(keeps_a_disk),
 		cmocka_unit_test(reports_a_signal),

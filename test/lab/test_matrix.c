@@ -119,12 +119,28 @@ static void refuses_another_file(void **state)
 			 0);
 }
 
+static void refuses_rows_of_another_qemu(void **state)
+{
+	json_t *file = json_pack("{s:s, s:{s:s}, s:[]}", "schema", "barrage-matrix/1", "host",
+				 "qemu", "1.0", "rows");
+
+	assert_int_equal(json_dump_file(file, "old.json", 0), 0);
+	json_decref(file);
+	assert_int_equal(run("%s matrix fixed --json old.json 2>&1 |"
+			     "grep -q 'old.json is of QEMU 1.0, this is [0-9]'",
+			     lab),
+			 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cell_has_rows),	cmocka_unit_test(goes_on_where_it_was),
-		cmocka_unit_test(does_nothing_twice),	cmocka_unit_test(tells_refusals),
+		cmocka_unit_test(every_cell_has_rows),
+		cmocka_unit_test(goes_on_where_it_was),
+		cmocka_unit_test(does_nothing_twice),
+		cmocka_unit_test(tells_refusals),
 		cmocka_unit_test(refuses_another_file),
+		cmocka_unit_test(refuses_rows_of_another_qemu),
 	};
 
 	lab = argv[1];
