@@ -80,8 +80,9 @@ static const struct argp_option options[] = {
 	 "a Persistent Memory Region of the controller, empty, of that size: 16M", 0},
 	{"namespace", OPT_NAMESPACE, "SIZE[,PROPERTIES]", 0,
 	 "another namespace of it, empty, of that size: 64M,zoned=on", 0},
-	{"subsystem", OPT_SUBSYSTEM, NULL, 0,
-	 "put it into an NVM subsystem, which others can join: --device "
+	{"subsystem", OPT_SUBSYSTEM, "PROPERTIES", OPTION_ARG_OPTIONAL,
+	 "put it into an NVM subsystem, which has such properties, as QEMU names them: "
+	 "--subsystem=fdp=on,fdp.nruh=4; others can join it: --device "
 	 "nvme,serial=barrage,subsys=subsys0",
 	 0},
 	{"device", OPT_DEVICE, "DEVICE", 0,
@@ -199,7 +200,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		append("--namespace", o->namespaces, VM_NAMESPACES, arg);
 		break;
 	case OPT_SUBSYSTEM:
-		o->vm.subsystem = true;
+		o->vm.subsystem = arg ? arg : "";
 		break;
 	case OPT_COUNTING:
 		o->vm.counting = true;

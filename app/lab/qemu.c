@@ -136,7 +136,8 @@ static void add_controller(struct args *args, const struct vm_config *c)
 	const char *where = ",addr=0x4";
 
 	if (c->subsystem)
-		add_option(args, "-device", "nvme-subsys,id=subsys0");
+		add_option(args, "-device", "nvme-subsys,id=subsys0%s%s", *c->subsystem ? "," : "",
+			   c->subsystem);
 	if (c->steps) {
 		where = ",bus=" STEPS_SLOT;
 		add_option(args, "-device",

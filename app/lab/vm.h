@@ -37,7 +37,8 @@ struct vm_config {
 	unsigned long disk_mib;
 	const char *nvme;	 /* more properties of the controller, as QEMU's; NULL: none */
 	const char *pmr;	 /* size of its persistent memory, "16M"; NULL: it has none */
-	bool subsystem;		 /* it is in an NVM subsystem, "subsys0", that others can join */
+	const char *subsystem;	 /* properties of the NVM subsystem "subsys0", which it is in and
+				    others can join, as QEMU's, or ""; NULL: it is in none */
 	char *const *namespaces; /* more of its namespaces, as "64M,zoned=on"; NULL: none */
 	char *const *devices; /* more devices, from slot 5 on, as QEMU names them, "ivshmem:64M" for
 				 a BAR of that size, or "nvme:64M" for a controller with an empty
