@@ -24,6 +24,7 @@ int cmd_feature(int argc, char **argv);
 int cmd_ns(int argc, char **argv);
 int cmd_zns(int argc, char **argv);
 int cmd_vf(int argc, char **argv);
+int cmd_fdp(int argc, char **argv);
 int cmd_format(int argc, char **argv);
 int cmd_sanitize(int argc, char **argv);
 int cmd_self_test(int argc, char **argv);

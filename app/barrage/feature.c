@@ -53,6 +53,7 @@ static const struct choice features[] = {
 	{"sanitize", NVME_FEAT_FID_SANITIZE},
 	{"iocs-profile", NVME_FEAT_FID_IOCS_PROFILE},
 	{"fdp", NVME_FEAT_FID_FDP},
+	{"fdp-events", NVME_FEAT_FID_FDP_EVENTS},
 	{"sw-progress", NVME_FEAT_FID_SW_PROGRESS},
 	{"host-id", NVME_FEAT_FID_HOST_ID},
 	{"write-protect", NVME_FEAT_FID_WRITE_PROTECT},

@@ -3,6 +3,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <rte_common.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,22 @@
 #include "pages.h"
 #include "session.h"
 
-#define PAGES \
-	"error, smart, fw, changed-ns, effects, self-test, telemetry, telemetry-ctrl, sanitize"
+#define PAGES                                                                                     \
+	"error, smart, fw, changed-ns, effects, self-test, telemetry, telemetry-ctrl, sanitize, " \
+	"fdp-configs, fdp-usage, fdp-stats, fdp-events"
+#define NOT_GIVEN UINT64_MAX
+#define MOST_TOLD (16u << 20) /* bytes that a page may say that it has */
 
 static const char doc[] =
-	"Print a log page of an NVMe controller: " PAGES ", or one by its number, as bytes.\v"
+	"Print a log page of an NVMe controller: " PAGES " (those of flexible data placement), or "
+	"one by its number, as bytes.\v"
 	"Opening the device resets it: events that wait to be read, and a short self-test, end "
 	"with that.\n\n"
 	"Examples:\n"
 	"  barrage log smart 0000:00:04.0\n"
 	"  barrage log error --json 0000:00:04.0\n"
 	"  barrage log telemetry --output-file telemetry.bin 0000:00:04.0\n"
+	"  barrage log fdp-stats --lsi 1 0000:00:04.0\n"
 	"  barrage log 0xca --log-len 512 --raw-binary 0000:00:04.0";
 
 static const struct log_page {
@@ -41,6 +47,10 @@ static const struct log_page {
 	{"telemetry", NVME_LOG_LID_TELEMETRY_HOST, telemetry_json, telemetry_print},
 	{"telemetry-ctrl", NVME_LOG_LID_TELEMETRY_CTRL, telemetry_json, telemetry_print},
 	{"sanitize", NVME_LOG_LID_SANITIZE, sanitize_log_json, sanitize_log_print},
+	{"fdp-configs", NVME_LOG_LID_FDP_CONFIGS, fdp_configs_json, fdp_configs_print},
+	{"fdp-usage", NVME_LOG_LID_FDP_RUH_USAGE, fdp_usage_json, fdp_usage_print},
+	{"fdp-stats", NVME_LOG_LID_FDP_STATS, fdp_stats_json, fdp_stats_print},
+	{"fdp-events", NVME_LOG_LID_FDP_EVENTS, fdp_events_json, fdp_events_print},
 	{0},
 };
 
@@ -51,7 +61,7 @@ static struct {
 	const char *file;
 	uint64_t nsid, len, offset, entries, area, lsp, lsi, csi;
 	bool json, raw, retain;
-} opt = {.area = 3};
+} opt = {.area = 3, .lsi = NOT_GIVEN};
 
 static const struct option_spec options[] = {
 	NUMBER("namespace-id", 'n', "N", "of one namespace (default: the controller's)", &opt.nsid,
@@ -61,8 +71,11 @@ static const struct option_spec options[] = {
 	SIZE("log-len", 'l', "SIZE", "bytes to read; pages given as a number need it", &opt.len, 4,
 	     1 << 30),
 	SIZE("lpo", 'o', "SIZE", "offset to read from", &opt.offset, 0, INT64_MAX),
-	NUMBER("lsp", 's', "N", "log specific field", &opt.lsp, 0, 127),
-	NUMBER("lsi", 'S', "N", "log specific identifier", &opt.lsi, 0, UINT16_MAX),
+	NUMBER("lsp", 's', "N", "log specific field; of fdp-events, 1: the host's own", &opt.lsp, 0,
+	       127),
+	NUMBER("lsi", 'S', "N",
+	       "log specific identifier; of the fdp pages, the endurance group (default there: 1)",
+	       &opt.lsi, 0, UINT16_MAX),
 	NUMBER("csi", 'y', "N", "command set identifier", &opt.csi, 0, UINT8_MAX),
 	FLAG("rae", 'r', "retain the asynchronous event of this page", &opt.retain),
 	NUMBER("data-area", 'd', "N", "last telemetry data area, 1 to 3 (default 3)", &opt.area, 1,
@@ -94,14 +107,50 @@ static bool is_telemetry(const struct log_page *page)
 	return page->lid == NVME_LOG_LID_TELEMETRY_HOST || page->lid == NVME_LOG_LID_TELEMETRY_CTRL;
 }
 
-static size_t page_bytes(const struct brg_nvme_ctrl *ctrl, const struct log_page *page)
+static bool is_fdp(const struct log_page *page)
 {
-	size_t bytes = opt.len ? opt.len : brg_nvme_log_bytes(ctrl, page->lid);
+	return page->lid >= NVME_LOG_LID_FDP_CONFIGS && page->lid <= NVME_LOG_LID_FDP_EVENTS;
+}
+
+/* The beginning of a page that says itself how long it is. */
+union head {
+	struct nvme_fdp_config_log configs;
+	struct nvme_fdp_ruhu_log usage;
+};
+
+static size_t told_bytes(const struct log_page *page, const union head *head)
+{
+	if (page->lid == NVME_LOG_LID_FDP_CONFIGS)
+		return RTE_ALIGN_CEIL((size_t)head->configs.size, sizeof(uint32_t));
+	return sizeof(head->usage) + head->usage.nruh * sizeof(head->usage.ruhus[0]);
+}
+
+static int ask_bytes(struct brg_nvme_ctrl *ctrl, const struct log_page *page,
+		     struct brg_nvme_log log, size_t *len)
+{
+	union head head;
+	int rc;
+
+	log.retain = true;
+	rc = brg_nvme_log_read(ctrl, &log, &head, sizeof(head));
+	if (rc)
+		return rc;
+	*len = told_bytes(page, &head);
+	if (*len >= sizeof(uint32_t) && *len <= MOST_TOLD)
+		return 0;
+	warnx("%s: log page %#x says that it has %zu bytes", opt.words[1], page->lid, *len);
+	return 1;
+}
+
+static int page_bytes(struct brg_nvme_ctrl *ctrl, const struct log_page *page,
+		      const struct brg_nvme_log *log, size_t *len)
+{
 	size_t wanted = opt.entries * sizeof(struct nvme_error_log_page);
 
-	if (page->lid == NVME_LOG_LID_ERROR && opt.entries && wanted < bytes)
-		return wanted;
-	return bytes;
+	*len = opt.len ? opt.len : brg_nvme_log_bytes(ctrl, page->lid);
+	if (page->lid == NVME_LOG_LID_ERROR && opt.entries && wanted < *len)
+		*len = wanted;
+	return *len ? 0 : ask_bytes(ctrl, page, *log, len);
 }
 
 /* A page that is shorter than its table would be read beyond its end. */
@@ -111,16 +160,17 @@ static int read_page(struct brg_nvme_ctrl *ctrl, const struct log_page *page, vo
 	const struct brg_nvme_log log = {
 		.lid = page->lid,
 		.lsp = (uint8_t)opt.lsp,
-		.lsi = (uint16_t)opt.lsi,
+		.lsi = opt.lsi != NOT_GIVEN ? (uint16_t)opt.lsi : is_fdp(page),
 		.csi = (uint8_t)opt.csi,
 		.retain = opt.retain,
 		.nsid = (uint32_t)opt.nsid,
 		.offset = opt.offset,
 	};
 	size_t known = brg_nvme_log_bytes(ctrl, page->lid);
-	int rc;
+	int rc = page_bytes(ctrl, page, &log, len);
 
-	*len = page_bytes(ctrl, page);
+	if (rc)
+		return rc;
 	*data = calloc(1, *len > known ? *len : known);
 	if (!*data)
 		err(EXIT_FAILURE, "%zu bytes for the log page", *len);

@@ -23,6 +23,7 @@ static const struct cli_command commands[] = {
 	{"ns", "list, create, delete, attach or detach namespaces", cmd_ns},
 	{"zns", "report the zones of a namespace, and manage them", cmd_zns},
 	{"vf", "list, enable or disable virtual functions (SR-IOV)", cmd_vf},
+	{"fdp", "where a namespace's writes go, with flexible data placement", cmd_fdp},
 	{"format", "format a namespace; its data is lost", cmd_format},
 	{"sanitize", "erase a whole device for good", cmd_sanitize},
 	{"self-test", "let a device test itself", cmd_self_test},

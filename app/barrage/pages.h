@@ -62,6 +62,19 @@ void telemetry_print(FILE *out, const struct page_of *p);
 json_t *sanitize_log_json(const struct page_of *p);
 void sanitize_log_print(FILE *out, const struct page_of *p);
 
+json_t *fdp_configs_json(const struct page_of *p);
+void fdp_configs_print(FILE *out, const struct page_of *p);
+json_t *fdp_usage_json(const struct page_of *p);
+void fdp_usage_print(FILE *out, const struct page_of *p);
+json_t *fdp_stats_json(const struct page_of *p);
+void fdp_stats_print(FILE *out, const struct page_of *p);
+json_t *fdp_events_json(const struct page_of *p);
+void fdp_events_print(FILE *out, const struct page_of *p);
+
+/** What I/O Management Receive returns: the status of reclaim unit handles. */
+json_t *ruh_status_json(const struct page_of *p);
+void ruh_status_print(FILE *out, const struct page_of *p);
+
 /** Show a page: as it is, as JSON, or as text. @return 0, or -1 with a message. */
 int page_show(const struct page_of *p, page_json json, page_print print, bool as_json, bool as_is);
 

@@ -79,6 +79,31 @@ int session_run(const char *bdf, session_work work, void *arg)
 	return session_run_with(bdf, 16, work, arg);
 }
 
+void session_done(void *arg, const struct brg_nvme_cqe *cqe)
+{
+	struct session_command *command = arg;
+
+	command->status = brg_nvme_status(cqe);
+	command->done = true;
+}
+
+int session_wait(const char *bdf, struct brg_nvme_qpair *qp, struct session_command *command,
+		 int submitted)
+{
+	int err = submitted;
+
+	while (!err && !command->done) {
+		int n = brg_nvme_poll(qp, 0);
+
+		err = n < 0 ? n : 0;
+	}
+	command->done = false;
+	if (err || !command->status)
+		return err;
+	warnx("%s: %s (status %#x)", bdf, brg_nvme_status_str(command->status), command->status);
+	return 1;
+}
+
 bool session_confirm(bool yes, const char *fmt, ...)
 {
 	char what[256], answer[16];

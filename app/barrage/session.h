@@ -23,6 +23,23 @@ int session_run(const char *bdf, session_work work, void *arg);
 /** The same with memory for data, and queue pairs. @param memory_mib  of EAL's memory. */
 int session_run_with(const char *bdf, unsigned int memory_mib, session_work work, void *arg);
 
+/** An I/O command that is waited for. */
+struct session_command {
+	bool done;
+	uint16_t status;
+};
+
+/** The callback to submit it with; its argument is the struct session_command. */
+void session_done(void *arg, const struct brg_nvme_cqe *cqe);
+
+/**
+ * Wait for a command.
+ * @param submitted  what the call that submitted it has returned.
+ * @return 0, a negative errno, or 1 after a message: the device refused it.
+ */
+int session_wait(const char *bdf, struct brg_nvme_qpair *qp, struct session_command *command,
+		 int submitted);
+
 /**
  * Ask before data is destroyed: @p what is "format namespace 1 of 0000:00:04.0". Without a
  * terminal and without --yes the program ends with a sentence that says so.

@@ -101,33 +101,12 @@ struct zones {
 	struct brg_nvme_zoned zoned;
 	struct brg_nvme_qpair *qp;
 	struct append *append;
-	bool done;
-	uint16_t status;
+	struct session_command command;
 };
 
-static void on_done(void *arg, const struct brg_nvme_cqe *cqe)
-{
-	struct zones *z = arg;
-
-	z->status = brg_nvme_status(cqe);
-	z->done = true;
-}
-
-/* After a command was submitted, or not. @return 0, a negative errno, or 1 after a message. */
 static int wait_for(struct zones *z, int submitted)
 {
-	int err = submitted;
-
-	while (!err && !z->done) {
-		int n = brg_nvme_poll(z->qp, 0);
-
-		err = n < 0 ? n : 0;
-	}
-	z->done = false;
-	if (err || !z->status)
-		return err;
-	warnx("%s: %s (status %#x)", opt.words[1], brg_nvme_status_str(z->status), z->status);
-	return 1;
+	return session_wait(opt.words[1], z->qp, &z->command, submitted);
 }
 
 static json_t *zone_json(const struct nvme_zns_desc *d)
@@ -152,9 +131,10 @@ static int read_reports(struct zones *z, struct nvme_zone_report *report, take_z
 	int rc;
 
 	while (lba < z->ns.blocks) {
-		rc = wait_for(z, brg_nvme_zone_report(z->qp, &z->ns, lba,
-						      (enum nvme_zns_report_options)opt.state,
-						      report, REPORT_BYTES, on_done, z));
+		rc = wait_for(z,
+			      brg_nvme_zone_report(z->qp, &z->ns, lba,
+						   (enum nvme_zns_report_options)opt.state, report,
+						   REPORT_BYTES, session_done, &z->command));
 		if (rc)
 			return rc;
 		if (!report->nr_zones || report->nr_zones > REPORT_ZONES)
@@ -237,7 +217,7 @@ static int manage_zones(struct zones *z)
 			     opt.words[0], what, opt.nsid, opt.words[1]))
 		return 1;
 	rc = wait_for(z, brg_nvme_zone_manage(z->qp, &z->ns, opt.all ? 0 : opt.lba, action, opt.all,
-					      on_done, z));
+					      session_done, &z->command));
 	if (rc)
 		return rc;
 	if (opt.json)

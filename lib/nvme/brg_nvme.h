@@ -1017,6 +1017,72 @@ int brg_nvme_writev(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		    void *arg);
 
 /*
+ * Flexible data placement (TP4146; Base 2.1, 8.1.10). A write may say by which of the namespace's
+ * reclaim unit handles it goes: what is written by one handle lies together on the media, so that
+ * data which dies together is erased together. Log pages NVME_LOG_LID_FDP_CONFIGS, _RUH_USAGE,
+ * _STATS and _EVENTS, of the endurance group that brg_nvme_log.lsi names, tell what there is and
+ * what came of it; features NVME_FEAT_FID_FDP and _FDP_EVENTS turn it and its events on.
+ *
+ * A placement identifier is the index of one of the namespace's placement handles, with the reclaim
+ * group in its upper bits where there are several. Calls return and call back as brg_nvme_read(),
+ * and -ENOTSUP where the controller has no flexible data placement (CTRATT bit 19).
+ */
+
+/** Status codes that libnvme 1.3 does not have yet: generic ones (SCT 0). */
+enum {
+	BRG_NVME_SC_FDP_DISABLED = 0x29, /* in this endurance group */
+	BRG_NVME_SC_INVALID_PLACEMENT =
+		0x2a, /* a placement identifier is none of the namespace's */
+};
+
+/**
+ * Write blocks by a placement identifier.
+ * @param placement  one that brg_nvme_ruh_status() lists. A controller takes others for the first,
+ *                   and makes an event of it (NVME_FDP_EVENT_PID).
+ */
+BRG_API
+int brg_nvme_write_placed(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
+			  uint64_t lba, uint32_t nblocks, uint16_t placement, brg_nvme_cb cb,
+			  void *arg);
+
+#define BRG_NVME_DTYPE_PLACEMENT 2u /* directive type, Base 2.1, 8.1.8 */
+
+/**
+ * Make a write that was built, by brg_nvme_prepare() or by hand, one by a placement identifier; or
+ * by another one. Nothing is checked: on a controller without flexible data placement the command
+ * fails, or is an ordinary write.
+ */
+static inline void brg_nvme_place(struct brg_nvme_sqe *sqe, uint16_t placement)
+{
+	/* DTYPE and DSPEC (NVM Command Set 1.1, Write). */
+	sqe->cdw12 = (sqe->cdw12 & ~(0xfu << 20)) | BRG_NVME_DTYPE_PLACEMENT << 20;
+	sqe->cdw13 = (sqe->cdw13 & 0xffffu) | (uint32_t)placement << 16;
+}
+
+/**
+ * The namespace's placement identifiers, and the reclaim unit handle of each with what is left of
+ * its reclaim unit: a struct nvme_fdp_ruh_status (I/O Management Receive).
+ * @param buf  memory as for brg_nvme_read(). Its nruhsd counts what there is, which may be more
+ *             than @p len has room for.
+ * @param len  bytes, a multiple of 4.
+ */
+BRG_API
+int brg_nvme_ruh_status(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
+			uint32_t len, brg_nvme_cb cb, void *arg);
+
+#define BRG_NVME_MOST_PLACEMENTS 2048 /* of one command: a page of them */
+
+/**
+ * Have the reclaim unit handles of these placement identifiers go on with an empty reclaim unit
+ * each (I/O Management Send).
+ * @param placements  1 to BRG_NVME_MOST_PLACEMENTS of them, in memory as for brg_nvme_read(),
+ *                    untouched until the callback.
+ */
+BRG_API
+int brg_nvme_ruh_update(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			const uint16_t *placements, unsigned int n, brg_nvme_cb cb, void *arg);
+
+/*
  * Metadata and protection information (NVM Command Set 1.0, 5.2). What a namespace was formatted
  * with decides where it is: in a buffer of its own, or behind each block's data.
  */

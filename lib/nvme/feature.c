@@ -81,6 +81,8 @@ size_t brg_nvme_feature_bytes(uint8_t fid)
 		return sizeof(struct nvme_plm_config);
 	case NVME_FEAT_FID_HOST_BEHAVIOR:
 		return sizeof(struct nvme_feat_host_behavior);
+	case NVME_FEAT_FID_FDP_EVENTS: /* for as many event types as command dword 11 can say */
+		return UINT8_MAX * sizeof(struct nvme_fdp_supported_event_desc);
 	case NVME_FEAT_FID_HOST_ID:
 		return 8;
 	default:

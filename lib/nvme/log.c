@@ -83,6 +83,10 @@ size_t brg_nvme_log_bytes(const struct brg_nvme_ctrl *ctrl, uint8_t lid)
 		return sizeof(struct nvme_self_test_log);
 	case NVME_LOG_LID_ENDURANCE_GROUP:
 		return sizeof(struct nvme_endurance_group_log);
+	case NVME_LOG_LID_FDP_STATS:
+		return sizeof(struct nvme_fdp_stats_log);
+	case NVME_LOG_LID_FDP_EVENTS:
+		return sizeof(struct nvme_fdp_events_log);
 	case NVME_LOG_LID_SANITIZE:
 		return sizeof(struct nvme_sanitize_log_page);
 	case NVME_LOG_LID_ZNS_CHANGED_ZONES:

@@ -47,6 +47,8 @@ static const char *const generic[] = {
 	[NVME_SC_TRAN_TPORT_ERROR] = "Transient Transport Error",
 	[NVME_SC_PROHIBITED_BY_CMD_AND_FEAT] = "Command Prohibited by Command and Feature Lockdown",
 	[NVME_SC_ADMIN_CMD_MEDIA_NOT_READY] = "Admin Command Media Not Ready",
+	[BRG_NVME_SC_FDP_DISABLED] = "Flexible Data Placement Disabled",
+	[BRG_NVME_SC_INVALID_PLACEMENT] = "Invalid Placement Handle List",
 	[NVME_SC_LBA_RANGE] = "LBA Out of Range",
 	[NVME_SC_CAP_EXCEEDED] = "Capacity Exceeded",
 	[NVME_SC_NS_NOT_READY] = "Namespace Not Ready",
@@ -168,8 +170,10 @@ static int generic_errno(unsigned int code)
 	case NVME_SC_SUCCESS:
 		return 0;
 	case NVME_SC_INVALID_OPCODE:
+	case BRG_NVME_SC_FDP_DISABLED:
 		return -EOPNOTSUPP;
 	case NVME_SC_INVALID_FIELD:
+	case BRG_NVME_SC_INVALID_PLACEMENT:
 	case NVME_SC_PRP_INVALID_OFFSET:
 		return -EINVAL;
 	case NVME_SC_ABORT_REQ:

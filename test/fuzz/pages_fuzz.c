@@ -37,6 +37,11 @@ static const struct page {
 	{self_test_log_json, self_test_log_print, sizeof(struct nvme_self_test_log)},
 	{telemetry_json, telemetry_print, 4 * 512},
 	{sanitize_log_json, sanitize_log_print, sizeof(struct nvme_sanitize_log_page)},
+	{fdp_configs_json, fdp_configs_print, 512},
+	{fdp_usage_json, fdp_usage_print, 256},
+	{fdp_stats_json, fdp_stats_print, sizeof(struct nvme_fdp_stats_log)},
+	{fdp_events_json, fdp_events_print, sizeof(struct nvme_fdp_events_log)},
+	{ruh_status_json, ruh_status_print, 512},
 };
 
 static void *page_of_input(const struct input *in, size_t bytes)

@@ -209,6 +209,8 @@ static void features_are_built(void **state)
 	/* Its data would go to address 0. */
 	feature.fid = NVME_FEAT_FID_TIMESTAMP;
 	assert_fails(brg_nvme_feature_get(&f->ctrl, &feature, NULL), EINVAL, "8 bytes of data");
+	feature.fid = NVME_FEAT_FID_FDP_EVENTS;
+	assert_fails(brg_nvme_feature_get(&f->ctrl, &feature, NULL), EINVAL, "510 bytes of data");
 	assert_int_equal(f->nseen, 4);
 	fake_admin_free(f);
 }

@@ -372,6 +372,108 @@ static void logs_make_a_device_ill(void **state)
 	assert_int_equal(h.nfindings, MOST_FINDINGS);
 }
 
+/* Of two configurations the second says that it is longer than the page. */
+static void fdp_configurations(void **state)
+{
+	const size_t size = sizeof(struct nvme_fdp_config_desc) + 3 * 4;
+	uint8_t page[16 + 2 * (64 + 12)] = {0};
+	struct nvme_fdp_config_log log = {.n = 1, .size = sizeof(page)};
+	struct nvme_fdp_config_desc desc = {
+		.size = (uint16_t)size, .nrg = 2, .nruh = 3, .maxpids = 5, .runs = 96 << 20};
+	json_t *json;
+	const json_t *config;
+
+	memcpy(page, &log, sizeof(log));
+	memcpy(page + 16, &desc, sizeof(desc));
+	desc.size++;
+	memcpy(page + 16 + size, &desc, sizeof(desc));
+	page[16 + 64] = NVME_FDP_RUHT_INITIALLY_ISOLATED;
+	page[16 + 64 + 4] = page[16 + 64 + 8] = NVME_FDP_RUHT_PERSISTENTLY_ISOLATED;
+	json = json_of(fdp_configs_json, page, sizeof(page));
+	assert_int_equal(number(json, "n"), 1);
+	assert_int_equal(json_array_size(json_object_get(json, "configs")), 1);
+	config = json_array_get(json_object_get(json, "configs"), 0);
+	assert_int_equal(number(config, "nrg"), 2);
+	assert_int_equal(number(config, "maxpids"), 5);
+	assert_int_equal(number(config, "runs"), 96 << 20);
+	assert_int_equal(number(json_array_get(json_object_get(config, "ruhs"), 2), "ruht"), 2);
+	json_decref(json);
+	print(fdp_configs_print, page, sizeof(page));
+	assert_says(printed, "configuration 0, not valid\n");
+	assert_says(printed, "  handles 0 to 0 are initially isolated\n");
+	assert_says(printed, "  handles 1 to 2 are persistently isolated\n");
+	assert_null(strstr(printed, "configuration 1"));
+}
+
+/* What the page says that it has, and what it has. */
+static void fdp_handles(void **state)
+{
+	struct {
+		struct nvme_fdp_ruhu_log log;
+		struct nvme_fdp_ruhu_desc desc[2];
+	} usage = {.log.nruh = 500, .desc = {{.ruha = 2}, {.ruha = 1}}};
+	struct {
+		struct nvme_fdp_ruh_status head;
+		struct nvme_fdp_ruh_status_desc desc[2];
+	} status = {.head.nruhsd = 1, .desc = {{.pid = 0x8001, .ruhid = 7, .ruamw = 1000}}};
+	json_t *json = json_of(fdp_usage_json, &usage, sizeof(usage));
+
+	assert_int_equal(number(json, "nruh"), 2);
+	assert_int_equal(number(json_array_get(json_object_get(json, "ruhus"), 0), "ruha"), 2);
+	json_decref(json);
+	assert_says(print(fdp_usage_print, &usage, sizeof(usage)), "handle 1 : 0x1 (");
+	assert_string_equal(print(fdp_usage_print, &usage, 4), "");
+	json = json_of(ruh_status_json, &status, sizeof(status));
+	assert_int_equal(number(json, "nruhsd"), 1);
+	assert_int_equal(number(json_array_get(json_object_get(json, "ruhss"), 0), "pid"), 0x8001);
+	assert_int_equal(number(json_array_get(json_object_get(json, "ruhss"), 0), "ruamw"), 1000);
+	json_decref(json);
+	assert_says(print(ruh_status_print, &status, sizeof(status)), "32769       7         1000");
+}
+
+static void fdp_events(void **state)
+{
+	static struct nvme_fdp_events_log log;
+	json_t *json;
+	const json_t *moved;
+
+	assert_string_equal(print(fdp_events_print, &log, sizeof(log)), "no events in the log\n");
+	log.n = 2;
+	log.events[0] = (struct nvme_fdp_event){
+		.type = NVME_FDP_EVENT_PID,
+		.flags = NVME_FDP_EVENT_F_PIV,
+		.pid = 9,
+		.ts = {.timestamp = {1, 0, 0, 0, 0, 1}, .attr = 2},
+	};
+	/* Blocks moved, 5, and the first of them. */
+	log.events[1] = (struct nvme_fdp_event){
+		.type = NVME_FDP_EVENT_REALLOC,
+		.flags = NVME_FDP_EVENT_F_NSIDV | NVME_FDP_EVENT_F_LV,
+		.nsid = 3,
+		.type_specific = {1, 0, 5, 0, 0x11, 0x22},
+		.rgid = 1,
+		.ruhid = 4,
+	};
+	json = json_of(fdp_events_json, &log, sizeof(log));
+	assert_int_equal(number(json, "n"), 2);
+	moved = json_array_get(json_object_get(json, "events"), 0);
+	assert_int_equal(number(moved, "timestamp"), (INT64_C(1) << 40) + 1);
+	assert_int_equal(number(moved, "pid"), 9);
+	assert_null(json_object_get(moved, "nlbam"));
+	moved = json_array_get(json_object_get(json, "events"), 1);
+	assert_int_equal(number(moved, "fdpef"), 6);
+	assert_int_equal(number(moved, "nlbam"), 5);
+	assert_int_equal(number(moved, "lba"), 0x2211);
+	json_decref(json);
+	print(fdp_events_print, &log, sizeof(log));
+	assert_says(printed, "invalid placement identifier");
+	assert_says(printed, "8721"); /* the block */
+	log.n = UINT32_MAX;
+	json = json_of(fdp_events_json, &log, sizeof(log));
+	assert_int_equal(json_array_size(json_object_get(json, "events")), 63);
+	json_decref(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +485,9 @@ int main(void)
 		cmocka_unit_test(effects),
 		cmocka_unit_test(self_tests),
 		cmocka_unit_test(sanitize),
+		cmocka_unit_test(fdp_configurations),
+		cmocka_unit_test(fdp_handles),
+		cmocka_unit_test(fdp_events),
 		cmocka_unit_test(lists_are_not_trusted),
 		cmocka_unit_test(a_healthy_device),
 		cmocka_unit_test(what_makes_a_device_ill),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What commands say of data in pieces and of protection information, without a device: the entry
- * that a submission leaves in the ring, and the bytes that it leaves in memory.
+ * What commands say of data in pieces, of where it is placed, and of protection information,
+ * without a device: the entry that a submission leaves in the ring, and the bytes that it leaves in
+ * memory.
  */
 
 #include "unit.h"
@@ -323,6 +324,71 @@ static void full_queues_ask_nobody(void **state)
 		assert_int_equal(brg_nvme_flush(qp, &ns, never, NULL), 0);
 	assert_int_equal(read_walk(&w), -EAGAIN);
 	assert_int_equal(w.asked, 0);
+static int write_placed(const void *buf, uint64_t lba, uint32_t nblocks)
+{
+	return brg_nvme_write_placed(qp, &ns, buf, lba, nblocks, 0xbeef, never, NULL);
+}
+
+/* The directive is nobody else's bits; data of any size has its list. */
+static void writes_are_placed(void **state)
+{
+	const uint64_t *list;
+
+	assert_fails(write_placed(memory, 5, 1), ENOTSUP, "flexible data placement (CTRATT 0)");
+	ctrl.id.ctratt = NVME_CTRL_CTRATT_FDPS;
+	assert_int_equal(write_placed(memory, UINT64_C(5), 24), 0);
+	assert_int_equal(last()->opcode, nvme_cmd_write);
+	assert_int_equal(last()->nsid, 1);
+	assert_int_equal(last()->cdw10, 5);
+	assert_int_equal(last()->cdw12, 2 << 20 | 23);
+	assert_true(last()->cdw13 == 0xbeef0000u);
+	list = (const uint64_t *)(uintptr_t)last()->prp2;
+	assert_true(list[1] == (uintptr_t)memory + 2 * PAGE);
+	assert_fails(write_placed(memory, ns.blocks, 1), EINVAL, "beyond");
+	assert_fails(write_placed(memory, 0, 0), EINVAL, "no blocks");
+	assert_fails(write_placed(memory, 0, 65), EINVAL, "33280 bytes of data");
+	assert_fails(write_placed(memory + 1, 0, 1), EINVAL, "aligned");
+	assert_int_equal(qp->path.sq_tail, 1);
+}
+
+static void what_was_built_is_placed(void **state)
+{
+	struct brg_nvme_sqe sqe;
+
+	ctrl.max_transfer = 8 * PAGE;
+	assert_int_equal(brg_nvme_prepare(&ctrl, &ns, nvme_cmd_write, memory, 7, 3, NULL, &sqe), 0);
+	sqe.cdw12 |= UINT32_C(1) << 30; /* force unit access */
+	sqe.cdw13 = 0x12;		/* dataset management */
+	brg_nvme_place(&sqe, 0xffff);
+	brg_nvme_place(&sqe, 0x8001);
+	assert_true(sqe.cdw12 == (UINT32_C(1) << 30 | 2 << 20 | 2));
+	assert_true(sqe.cdw13 == 0x80010012u);
+	assert_int_equal(sqe.cdw10, 7);
+}
+
+static void reclaim_unit_handles(void **state)
+{
+	const uint16_t *pids = (const uint16_t *)memory;
+
+	assert_fails(brg_nvme_ruh_status(qp, &ns, memory, 512, never, NULL), ENOTSUP, "CTRATT");
+	assert_fails(brg_nvme_ruh_update(qp, &ns, pids, 1, never, NULL), ENOTSUP, "CTRATT");
+	ctrl.id.ctratt = NVME_CTRL_CTRATT_FDPS;
+	assert_int_equal(brg_nvme_ruh_status(qp, &ns, memory, 512, never, NULL), 0);
+	assert_int_equal(last()->opcode, nvme_cmd_io_mgmt_recv);
+	assert_int_equal(last()->cdw10, 1);
+	assert_int_equal(last()->cdw11, 127);
+	assert_true(last()->prp1 == (uintptr_t)memory);
+	assert_int_equal(brg_nvme_ruh_update(qp, &ns, pids, 2048, never, NULL), 0);
+	assert_int_equal(last()->opcode, nvme_cmd_io_mgmt_send);
+	assert_int_equal(last()->cdw10, 2047 << 16 | 1);
+	assert_fails(brg_nvme_ruh_status(qp, &ns, memory, 12, never, NULL), EINVAL, "12 bytes");
+	assert_fails(brg_nvme_ruh_status(qp, &ns, memory, 18, never, NULL), EINVAL, "18 bytes");
+	assert_fails(brg_nvme_ruh_update(qp, &ns, pids, 0, never, NULL), EINVAL, "takes 1 to 2048");
+	assert_fails(brg_nvme_ruh_update(qp, &ns, pids, 2049, never, NULL), EINVAL, "2049");
+	assert_string_equal(brg_nvme_status_str(BRG_NVME_SC_FDP_DISABLED),
+			    "Flexible Data Placement Disabled");
+	assert_int_equal(brg_nvme_status_errno(BRG_NVME_SC_FDP_DISABLED), -EOPNOTSUPP);
+	assert_int_equal(brg_nvme_status_errno(BRG_NVME_SC_INVALID_PLACEMENT), -EINVAL);
 }
 
 /* The CRC's check value; a guard of the data alone, and of metadata before it. */
@@ -382,6 +448,9 @@ int main(void)
 		with_queue(as_much_as_fits),
 		with_queue(full_queues_ask_nobody),
 		with_queue(all_bytes_are_where_they_belong),
+		with_queue(writes_are_placed),
+		with_queue(what_was_built_is_placed),
+		with_queue(reclaim_unit_handles),
 		cmocka_unit_test(guards),
 		with_queue(tags),
 	};
