@@ -188,6 +188,9 @@ static void refused_before_they_are_sent(void **state)
 	assert_fails(brg_nvme_deallocate(qp, &ns, ranges, 1, io_done, &io), EINVAL, "no blocks");
 	assert_fails(brg_nvme_copy(qp, &large, &copy, 1, large.blocks - 7, io_done, &io), EINVAL,
 		     "beyond");
+	assert_fails(brg_nvme_write_placed(qp, &ns, buf, 0, 1, 0, io_done, &io), ENOTSUP,
+		     "does not support flexible data placement (CTRATT");
+	assert_fails(brg_nvme_ruh_status(qp, &ns, buf, PAGE, io_done, &io), ENOTSUP, "CTRATT");
 	copy.nlb = large.id.mssrl;
 	assert_fails(brg_nvme_copy(qp, &large, &copy, 1, 1000, io_done, &io), EINVAL, "more than");
 	assert_fails(brg_nvme_copy(qp, &large, &copy, large.id.msrc + 2u, 0, io_done, &io), EINVAL,

@@ -8,11 +8,11 @@
 #include "guest.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <rte_common.h>
 
 #include "brg_nvme.h"
-#include "command.h"
+#include "command_json.h"
+#include "driver.h"
 
 #define DAMAGED 4 /* the critical warning that the device is made with */
 
@@ -20,16 +20,6 @@ static const char *barrage, *nvme;
 static const char *bdf;
 static struct brg_device *dev;
 static struct brg_nvme_ctrl *ctrl;
-
-static json_t *printed_json(void)
-{
-	json_error_t error;
-	json_t *json = json_loads(printed, 0, &error);
-
-	if (!json)
-		fail_msg("%s in:\n%s", error.text, printed);
-	return json;
-}
 
 /* What each of the two calls a page. */
 static const struct page {
@@ -102,33 +92,6 @@ static json_t *their_page(const struct page *p)
 	return printed_json();
 }
 
-/* The kernel's driver brings it up on a thread of its own. */
-static bool is_live(void)
-{
-	FILE *file = fopen("/sys/class/nvme/nvme0/state", "r");
-	char state[32] = "";
-
-	if (!file)
-		return false;
-	if (!fgets(state, sizeof(state), file))
-		state[0] = 0;
-	fclose(file);
-	return !strcmp(state, "live\n");
-}
-
-static void give_to_vfio(void)
-{
-	assert_int_equal(run(barrage, "bind", bdf, NULL), 0);
-}
-
-static void give_to_kernel(void)
-{
-	assert_int_equal(run(barrage, "bind", "--kernel", bdf, NULL), 0);
-	for (int i = 0; i < 300 && !(is_live() && !access("/dev/nvme0n3", F_OK)); i++)
-		usleep(100000);
-	assert_true(is_live());
-}
-
 /* What one formats the other sees, there and back. */
 static void formats(void **state)
 {
@@ -138,7 +101,7 @@ static void formats(void **state)
 
 	assert_int_equal(run(nvme, "format", "/dev/nvme0", "-n", "2", "-l", "4", "--force", NULL),
 			 0);
-	give_to_vfio();
+	give_to_vfio(barrage);
 	assert_works(brg_device_open(bdf, &dev));
 	assert_works(brg_nvme_open(dev, NULL, &ctrl));
 	assert_works(brg_nvme_identify(ctrl, &what, &id));
@@ -151,13 +114,13 @@ static void formats(void **state)
 	assert_int_equal(
 		run(barrage, "format", "-n", "2", "-l", "1", "--pi", "1", "--yes", bdf, NULL), 0);
 	assert_printed("blocks of 512 bytes and 8 of metadata");
-	give_to_kernel();
+	give_to_kernel(barrage, "/dev/nvme0n3");
 	assert_int_equal(run(nvme, "id-ns", "/dev/nvme0", "-n", "2", "-o", "json", NULL), 0);
 	json = printed_json();
 	assert_int_equal(json_integer_value(json_object_get(json, "flbas")), 1);
 	assert_int_equal(json_integer_value(json_object_get(json, "dps")), 1);
 	json_decref(json);
-	give_to_vfio();
+	give_to_vfio(barrage);
 }
 
 static void pages_are_as_nvme_cli_has_them(void **state)
@@ -166,7 +129,7 @@ static void pages_are_as_nvme_cli_has_them(void **state)
 
 	for (size_t i = 0; i < RTE_DIM(pages); i++)
 		ours[i] = our_page(&pages[i]);
-	give_to_kernel();
+	give_to_kernel(barrage, "/dev/nvme0n3");
 	for (size_t i = 0; i < RTE_DIM(pages); i++) {
 		const char *inner = pages[i].inner;
 
