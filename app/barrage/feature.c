@@ -26,6 +26,7 @@ static const char doc[] =
 	"  barrage feature list 0000:00:04.0\n"
 	"  barrage feature get --feature-id volatile-write-cache 0000:00:04.0\n"
 	"  barrage feature get --feature-id 0x4 --sel default 0000:00:04.0\n"
+	"  barrage feature get --feature-id fdp --value 1 0000:00:04.0\n"
 	"  barrage feature set --feature-id temp-thresh --value 340 --save 0000:00:04.0";
 
 static const struct choice features[] = {
