@@ -41,6 +41,20 @@ static int stop(void **state)
 	return 0;
 }
 
+/*
+ * Of a controller in a subsystem that others may join, as QEMU 10's always is, sysfs has the path
+ * to the namespace, "nvme0c0n1"; the device of all paths together is "nvme0n1".
+ */
+static void device_of(const char *name, char *path, size_t size)
+{
+	unsigned int subsystem, namespace;
+
+	if (sscanf(name, "nvme%uc%*un%u", &subsystem, &namespace) == 2)
+		snprintf(path, size, "/dev/nvme%un%u", subsystem, namespace);
+	else
+		snprintf(path, size, "/dev/%s", name);
+}
+
 /* The namespace's block device; it appears some time after the driver is bound. */
 static int open_block_device(int flags)
 {
@@ -53,8 +67,7 @@ static int open_block_device(int flags)
 		 test_bdf());
 	for (tries = 0; tries < WAIT_SECONDS * 100 && fd < 0; tries++) {
 		if (!glob(pattern, 0, NULL, &found)) {
-			snprintf(path, sizeof(path), "/dev/%s",
-				 strrchr(found.gl_pathv[0], '/') + 1);
+			device_of(strrchr(found.gl_pathv[0], '/') + 1, path, sizeof(path));
 			fd = open(path, flags | O_DIRECT | O_CLOEXEC);
 			globfree(&found);
 		}
