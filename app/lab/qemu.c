@@ -140,6 +140,10 @@ static void add_controller(struct args *args, const struct vm_config *c)
 			   c->subsystem);
 	if (c->steps) {
 		where = ",bus=" STEPS_SLOT;
+		/* The port's own hot-plug, not ACPI's, tells of a device that is gone. */
+		if (c->steps->yank)
+			add_option(args, "-global",
+				   "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off");
 		add_option(args, "-device",
 			   "pcie-root-port,id=" STEPS_SLOT ",chassis=1,slot=1,addr=0x4");
 	}
@@ -218,6 +222,11 @@ static void add_channels(struct args *args, const struct qemu_files *files,
 	if (c->steps) {
 		add_option(args, "-chardev", "socket,id=qmp,fd=%d", files->channels[QMP]);
 		add_option(args, "-mon", "chardev=qmp,mode=control");
+	}
+	if (c->steps && c->steps->yank) {
+		add_option(args, "-chardev", "socket,id=qtest,fd=%d", files->channels[QTEST]);
+		add_option(args, "-qtest", "chardev:qtest");
+		add_option(args, "-qtest-log", "none");
 	}
 	/* A write is dealt with before the guest goes on, not when QEMU's main loop gets to it. */
 	add_option(args, "-device", "virtio-serial-pci,addr=0x3,ioeventfd=off");

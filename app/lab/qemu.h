@@ -16,6 +16,7 @@ enum channel {
 	STDIN,
 	QEMU_STDERR,
 	QMP,
+	QTEST,
 	CHANNELS
 };
 

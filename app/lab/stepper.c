@@ -5,12 +5,14 @@
  */
 
 #include <err.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "steps.h"
+#include "text.h"
 
 /* The "id" that QMP answers with: of a step's commands its number, of the first command this. */
 #define HELLO (-1)
@@ -26,23 +28,59 @@ static void fail(struct stepper *s, const char *what, const char *why)
 		 what, why);
 }
 
+/* The socket takes more than a command has. */
+static void send_text(struct stepper *s, int fd, const char *text)
+{
+	char *line = format("%s\n", text);
+	ssize_t len = (ssize_t)strlen(line);
+
+	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) != len)
+		fail(s, "QMP", "QEMU takes no commands");
+	free(line);
+}
+
 static void send_line(struct stepper *s, const json_t *command)
 {
 	char *text = json_dumps(command, JSON_COMPACT);
-	size_t len = text ? strlen(text) : 0;
 
-	/* The socket takes more than a command has. */
-	if (!text || send(s->fd, text, len, MSG_NOSIGNAL) != (ssize_t)len ||
-	    send(s->fd, "\n", 1, MSG_NOSIGNAL) != 1)
-		fail(s, "QMP", "QEMU takes no commands");
+	if (!text)
+		err(1, "steps");
+	send_text(s, s->fd, text);
 	free(text);
 }
 
-void stepper_open(struct stepper *s, const struct steps *steps, int fd)
+/*
+ * QMP has no command that takes a device away before the guest has agreed. But a slot whose power
+ * controller and power indicator are both off may be emptied, and so QEMU empties it the moment
+ * that they are (hw/pci/pcie.c): it is not the guest that turns them off, but a write to the root
+ * port's Slot Control, past the CPUs. The next one turns the power on again, since a guest that is
+ * told of an empty slot without power takes it for one that it has emptied itself. QEMU reads both
+ * at once and does both before a CPU gets at the port.
+ *
+ * ECAM is where SeaBIOS puts it on q35, slot 4 of bus 0 is the port, and its PCI Express capability
+ * is at 54h.
+ */
+#define ECAM	     0xb0000000u
+#define SLOT_CONTROL (ECAM + (4u << 15) + 0x54 + PCI_EXP_SLTCTL)
+#define ALWAYS                                                                     \
+	(PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_CCIE | \
+	 PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_ABPE)
+
+static void pull_out(struct stepper *s)
+{
+	char *text = format("writew %#x %#x\nwritew %#x %#x", SLOT_CONTROL,
+			    ALWAYS | PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PWR_IND_OFF, SLOT_CONTROL,
+			    ALWAYS | PCI_EXP_SLTCTL_PWR_IND_ON);
+
+	send_text(s, s->bus, text);
+	free(text);
+}
+
+void stepper_open(struct stepper *s, const struct steps *steps, int fd, int bus)
 {
 	json_t *hello;
 
-	*s = (struct stepper){.steps = steps, .fd = fd, .waiting = true};
+	*s = (struct stepper){.steps = steps, .fd = fd, .bus = bus, .waiting = true};
 	if (!steps)
 		return;
 	hello = json_pack("{s:s, s:i}", "execute", "qmp_capabilities", "id", HELLO);
@@ -115,7 +153,11 @@ static void send_next(struct stepper *s, double now)
 {
 	const struct step *step = stepper_left(s);
 
-	if (s->command < json_array_size(step->commands)) {
+	if (step->yank) {
+		pull_out(s);
+		s->command++;
+		s->waiting = true;
+	} else if (s->command < json_array_size(step->commands)) {
 		json_t *command = json_array_get(step->commands, s->command++);
 
 		json_object_set_new(command, "id", json_integer((json_int_t)s->next));

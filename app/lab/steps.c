@@ -35,6 +35,13 @@ static bool unplug(struct step *step, char *words)
 	return !*words;
 }
 
+static bool yank(struct step *step, char *words)
+{
+	step->yank = true;
+	step->until_removed = true;
+	return !*words;
+}
+
 static bool plug(struct step *step, char *words)
 {
 	command(step, "device_add",
@@ -136,6 +143,7 @@ static const struct {
 	const char *words; /* that it takes */
 } actions[] = {
 	{"unplug", unplug, "no more words"},
+	{"yank", yank, "no more words"},
 	{"plug", plug, "no more words"},
 	{"stall", stall, "no more words"},
 	{"slow", slow, "commands per second, from 1 to 1000000"},
@@ -156,7 +164,7 @@ static const char *parse_action(struct step *step, char *words)
 		rest = rest ? rest + strspn(rest, " \t") : words + strlen(words);
 		return actions[i].parse(step, rest) ? NULL : actions[i].words;
 	}
-	return "unplug, plug, stall, slow, resume, fail, heal or qmp";
+	return "unplug, yank, plug, stall, slow, resume, fail, heal or qmp";
 }
 
 /* When, and the words behind it; else what was expected. */
@@ -207,6 +215,7 @@ static bool parse_line(struct steps *steps, unsigned int number, char *line)
 	expected = parse_when(step, line, &rest);
 	if (!expected)
 		expected = parse_action(step, rest);
+	steps->yank |= step->yank;
 	if (expected)
 		warnx("%s:%u: \"%s\": expected is %s", steps->path, number,
 		      step->name ? step->name : line, expected);

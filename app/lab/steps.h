@@ -27,13 +27,15 @@ struct step {
 	char *text;
 	char *name;	    /* of what is done */
 	json_t *commands;   /* for QMP, in order */
-	bool until_removed; /* done when the guest has let go of the controller */
+	bool yank;	    /* instead of these, pull the controller out of its slot */
+	bool until_removed; /* done when QEMU has no such controller any more */
 };
 
 struct steps {
 	char *path;
 	struct step *list;
 	size_t count;
+	bool yank; /* one of them is such a step: the slot must be of the kind that tells of it */
 };
 
 /** Read a file. NULL after a message that says what is wrong in which line. */
@@ -44,7 +46,8 @@ void steps_free(struct steps *steps);
 /** Steps on their way. */
 struct stepper {
 	const struct steps *steps;
-	int fd; /* to QMP */
+	int fd;	 /* to QMP */
+	int bus; /* to what writes to the guest's memory, as a CPU would: QEMU's qtest */
 	size_t next;
 	bool started;		/* the program has */
 	double start, previous; /* seconds: of the program, of the end of the step before */
@@ -59,9 +62,11 @@ struct stepper {
 
 /**
  * @param steps  NULL: none.
- * @param fd     a socket that QEMU's monitor is at the other end of; it stays the caller's.
+ * @param fd     a socket that QEMU's monitor is at the other end of, and
+ * @param bus    one that its qtest is, of which nobody need look at the answers; both stay the
+ *               caller's.
  */
-void stepper_open(struct stepper *s, const struct steps *steps, int fd);
+void stepper_open(struct stepper *s, const struct steps *steps, int fd, int bus);
 
 void stepper_close(struct stepper *s);
 

@@ -188,6 +188,8 @@ static void deliver(struct vm *vm, enum channel channel, const char *data, size_
 		ending_feed(&vm->endings[channel], data, size);
 	else if (channel == QMP)
 		stepper_answer(&vm->stepper, data, size, now());
+	else if (channel == QTEST)
+		return; /* that it has been done QMP says, too */
 	else if (channel == CONTROL)
 		feed_lines(vm, &vm->control, data, size, hear);
 	else
@@ -360,7 +362,7 @@ int vm_run(const struct vm_config *config, const struct vm_streams *streams,
 	}
 	expect_endings(&vm);
 	start(&vm);
-	stepper_open(&vm.stepper, config->steps, vm.ours[QMP]);
+	stepper_open(&vm.stepper, config->steps, vm.ours[QMP], vm.ours[QTEST]);
 	if (vm.in < 0)
 		end_stdin(&vm);
 	while (channels_open(&vm)) {

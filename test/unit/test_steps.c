@@ -102,6 +102,7 @@ static void mistakes(void **state)
 		"at 1 vanish",
 		"at 1 plug nvme",
 		"at 1 stall 5",
+		"at 1 yank now",
 		"at 1 fail",
 		"at 1 fail erase",
 		"at 1 fail read x",
@@ -130,7 +131,7 @@ static void mistakes(void **state)
 struct talk {
 	struct steps *steps;
 	struct stepper s;
-	int fds[2];
+	int fds[2], bus[2];
 };
 
 static struct talk *talk(const char *text)
@@ -140,7 +141,8 @@ static struct talk *talk(const char *text)
 	t->steps = load(text);
 	assert_non_null(t->steps);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, t->fds), 0);
-	stepper_open(&t->s, t->steps, t->fds[0]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, t->bus), 0);
+	stepper_open(&t->s, t->steps, t->fds[0], t->bus[0]);
 	return t;
 }
 
@@ -150,6 +152,8 @@ static void end(struct talk *t)
 	steps_free(t->steps);
 	close(t->fds[0]);
 	close(t->fds[1]);
+	close(t->bus[0]);
+	close(t->bus[1]);
 	free(t);
 }
 
@@ -253,12 +257,32 @@ static void an_error_ends_it(void **state)
 	end(t);
 }
 
+/* It goes past QMP, which tells that the device is gone. */
+static void a_device_is_yanked(void **state)
+{
+	struct talk *t = talk("at 0 yank\nat 0 plug\n");
+	char line[64] = "";
+
+	assert_true(t->steps->yank);
+	sent(t);
+	says(t, "{\"return\": {}, \"id\": -1}\n", 0);
+	stepper_start(&t->s, 0);
+	stepper_go_on(&t->s, 0);
+	assert_string_equal(sent(t), "");
+	assert_true(recv(t->bus[1], line, sizeof(line) - 1, MSG_DONTWAIT) > 0);
+	assert_string_equal(line, "writew 0xb002006c 0x7f9\nwritew 0xb002006c 0x1f9\n");
+	says(t, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"nvme\"}}\n", 1);
+	stepper_go_on(&t->s, 1);
+	assert_string_equal(sent(t), "device_add");
+	end(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_action),	       cmocka_unit_test(mistakes),
 		cmocka_unit_test(one_after_the_other), cmocka_unit_test(waits_for_words),
-		cmocka_unit_test(an_error_ends_it),
+		cmocka_unit_test(an_error_ends_it),    cmocka_unit_test(a_device_is_yanked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
