@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/pci_regs.h>
 #include <rte_common.h>
 #include <time.h>
 
@@ -50,9 +51,27 @@ static int check(const struct brg_nvme_ctrl *ctrl, uint32_t csts)
 	return 0;
 }
 
+/*
+ * Memory that no device answers for reads all-ones on PCI Express, but 0 in QEMU's guests. Config
+ * space reads all-ones there, too. (VFIO answers for the vendor's identifier itself.)
+ */
+static bool is_absent(const struct brg_nvme_ctrl *ctrl)
+{
+	uint32_t class_revision;
+
+	return !brg_device_config_read(ctrl->dev, PCI_CLASS_REVISION, &class_revision,
+				       sizeof(class_revision)) &&
+	       class_revision == UINT32_MAX;
+}
+
 int brg_ctrl_check_by(const struct brg_nvme_ctrl *ctrl, const struct brg_bar *bar)
 {
-	return check(ctrl, brg_bar_read32(bar, NVME_REG_CSTS));
+	uint32_t csts = brg_bar_read32(bar, NVME_REG_CSTS);
+
+	if (!csts && is_absent(ctrl))
+		return brg_fail(ENODEV, "%s: its config space reads all-ones: the device is gone",
+				ctrl->bdf);
+	return check(ctrl, csts);
 }
 
 int brg_ctrl_check(const struct brg_nvme_ctrl *ctrl)

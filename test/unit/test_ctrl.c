@@ -8,12 +8,16 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "ctrl.h"
+#include "device.h"
 #include "prp.h"
 
 #define DEPTH 8
@@ -21,6 +25,7 @@
 struct fake {
 	struct brg_nvme_ctrl ctrl;
 	struct brg_bar bar;
+	struct brg_device dev; /* of whose config space nothing can be read, or it is a file */
 	void *dma;
 	uint32_t sq_doorbell, cq_doorbell;
 	uint64_t regs[64];
@@ -39,6 +44,7 @@ static struct fake *fake_new(void)
 	assert_non_null(f);
 	f->bar.base = (volatile uint8_t *)f->regs;
 	f->ctrl.bar = &f->bar;
+	f->ctrl.dev = &f->dev;
 	f->ctrl.bdf = "0000:00:1f.7";
 	f->ctrl.admin_timeout_ms = 50;
 	f->ctrl.admin = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
@@ -182,6 +188,29 @@ static void fatal_status(void **state)
 	/* The error does not end the wait for it to stop, which it does not in the time it has. */
 	set(f, NVME_REG_CSTS, NVME_SET(1, CSTS_CFS) | NVME_SET(1, CSTS_RDY));
 	assert_fails(brg_ctrl_disable(&f->ctrl), ETIMEDOUT, "not disabled");
+	fake_free(f);
+}
+
+/* Where registers of a device that is gone read 0, config space does not. */
+static void all_zeroes(void **state)
+{
+	struct fake *f = fake_new();
+	uint8_t config[64];
+
+	assert_int_equal(brg_ctrl_check(&f->ctrl), 0);
+	memset(config, 0xff, sizeof(config));
+	memset(config + PCI_CLASS_REVISION, 1, 4);
+	f->dev.fd = memfd_create("config", MFD_CLOEXEC);
+	f->dev.region[BRG_REGION_CONFIG].size = sizeof(config);
+	assert_int_equal(pwrite(f->dev.fd, config, sizeof(config), 0), sizeof(config));
+	assert_int_equal(brg_ctrl_check(&f->ctrl), 0);
+	memset(config, 0xff, sizeof(config));
+	assert_int_equal(pwrite(f->dev.fd, config, sizeof(config), 0), sizeof(config));
+	assert_fails(brg_ctrl_check(&f->ctrl), ENODEV, "config space reads all-ones");
+	assert_fails(brg_ctrl_shutdown(&f->ctrl), ENODEV, "config space");
+	set(f, NVME_REG_CSTS, 1);
+	assert_int_equal(brg_ctrl_check(&f->ctrl), 0);
+	close(f->dev.fd);
 	fake_free(f);
 }
 
@@ -361,6 +390,7 @@ int main(void)
 		cmocka_unit_test(crto_extends_the_wait),
 		cmocka_unit_test(fatal_status),
 		cmocka_unit_test(all_ones),
+		cmocka_unit_test(all_zeroes),
 		cmocka_unit_test(never_shut_down),
 		cmocka_unit_test(admin_completes),
 		cmocka_unit_test(admin_writes_data),
