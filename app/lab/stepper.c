@@ -73,6 +73,8 @@ static void pull_out(struct stepper *s)
 			    ALWAYS | PCI_EXP_SLTCTL_PWR_IND_ON);
 
 	send_text(s, s->bus, text);
+	s->unanswered = 2;
+	s->pulled = true;
 	free(text);
 }
 
@@ -145,6 +147,9 @@ static void finish_step(struct stepper *s, double now)
 {
 	s->next++;
 	s->command = 0;
+	s->removed = false;
+	s->pulled = false;
+	s->waiting = false;
 	s->previous = now;
 }
 
@@ -152,21 +157,30 @@ static void finish_step(struct stepper *s, double now)
 static void send_next(struct stepper *s, double now)
 {
 	const struct step *step = stepper_left(s);
+	size_t commands = json_array_size(step->commands);
 
-	if (step->yank) {
+	if (step->yank && !s->pulled && s->command + 1 == commands) {
 		pull_out(s);
-		s->command++;
 		s->waiting = true;
-	} else if (s->command < json_array_size(step->commands)) {
+	} else if (s->command < commands) {
 		json_t *command = json_array_get(step->commands, s->command++);
 
 		json_object_set_new(command, "id", json_integer((json_int_t)s->next));
 		send_line(s, command);
 		s->waiting = true;
-	} else if (!step->until_removed) {
-		s->waiting = false;
+	} else if (!step->until_removed || s->removed) {
 		finish_step(s, now);
 	}
+}
+
+/* It may be gone before all is said that the step has to say. */
+static void note_removal(struct stepper *s, double now)
+{
+	const struct step *step = stepper_left(s);
+
+	s->removed = true;
+	if (s->command == json_array_size(step->commands))
+		finish_step(s, now);
 }
 
 static void take(struct stepper *s, const json_t *json, double now)
@@ -186,8 +200,7 @@ static void take(struct stepper *s, const json_t *json, double now)
 		send_next(s, now);
 	} else if (event && s->command && step->until_removed && device &&
 		   !strcmp(event, "DEVICE_DELETED") && !strcmp(device, STEPS_CONTROLLER)) {
-		s->waiting = false;
-		finish_step(s, now);
+		note_removal(s, now);
 	}
 }
 
@@ -207,6 +220,16 @@ void stepper_answer(struct stepper *s, const char *data, size_t size, double now
 		json_decref(json);
 		drop(s->answer, &s->nanswer, (size_t)(end - s->answer) + 1);
 	}
+}
+
+/* qtest answers each command with a line, "OK" or what was wrong. */
+void stepper_bus_answer(struct stepper *s, const char *data, size_t size, double now)
+{
+	if (memmem(data, size, "FAIL", 4) || memmem(data, size, "ERR", 3))
+		fail(s, "yank", "QEMU does not let anybody write to the slot");
+	for (size_t i = 0; i < size && s->unanswered; i++)
+		if (data[i] == '\n' && !--s->unanswered)
+			send_next(s, now);
 }
 
 double stepper_go_on(struct stepper *s, double now)

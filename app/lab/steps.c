@@ -35,8 +35,17 @@ static bool unplug(struct step *step, char *words)
 	return !*words;
 }
 
+/*
+ * QEMU's controller does not bear to go while it works: requests that are completed and not posted
+ * yet keep it, and its disk, forever, or it crashes. To stop the machine is to wait for requests;
+ * to stop it again, for those that they made room for. The guest sees none of that: what it submits
+ * after it, nobody takes.
+ */
 static bool yank(struct step *step, char *words)
 {
+	for (int i = 0; i < 4; i++)
+		command(step, "stop", json_object());
+	command(step, "cont", json_object());
 	step->yank = true;
 	step->until_removed = true;
 	return !*words;

@@ -27,8 +27,8 @@ struct step {
 	char *text;
 	char *name;	    /* of what is done */
 	json_t *commands;   /* for QMP, in order */
-	bool yank;	    /* instead of these, pull the controller out of its slot */
 	bool until_removed; /* done when QEMU has no such controller any more */
+	bool yank;	    /* before the last command pull it out of its slot */
 };
 
 struct steps {
@@ -49,11 +49,14 @@ struct stepper {
 	int fd;	 /* to QMP */
 	int bus; /* to what writes to the guest's memory, as a CPU would: QEMU's qtest */
 	size_t next;
-	bool started;		/* the program has */
-	double start, previous; /* seconds: of the program, of the end of the step before */
-	size_t command;		/* of the present step: the next to be sent */
-	bool waiting;		/* for the answer to one, or the guest */
-	char *said;		/* by the program, and not looked at */
+	bool started;		 /* the program has */
+	double start, previous;	 /* seconds: of the program, of the end of the step before */
+	size_t command;		 /* of the present step: the next to be sent */
+	bool waiting;		 /* for the answer to one, or the guest */
+	bool removed;		 /* the controller, by the present step */
+	unsigned int unanswered; /* of what this step has sent to the bus */
+	bool pulled;		 /* it has sent all of that */
+	char *said;		 /* by the program, and not looked at */
 	size_t nsaid;
 	char *answer; /* of QMP, up to the end of a line */
 	size_t nanswer;
@@ -63,8 +66,7 @@ struct stepper {
 /**
  * @param steps  NULL: none.
  * @param fd     a socket that QEMU's monitor is at the other end of, and
- * @param bus    one that its qtest is, of which nobody need look at the answers; both stay the
- *               caller's.
+ * @param bus    one that its qtest is; both stay the caller's.
  */
 void stepper_open(struct stepper *s, const struct steps *steps, int fd, int bus);
 
@@ -80,6 +82,9 @@ void stepper_hear(struct stepper *s, const char *data, size_t size);
 
 /** QMP has. */
 void stepper_answer(struct stepper *s, const char *data, size_t size, double now);
+
+/** What is at the other end of @p bus has. */
+void stepper_bus_answer(struct stepper *s, const char *data, size_t size, double now);
 
 /** Do what is due. @return seconds until something is, or -1: nothing by the clock. */
 double stepper_go_on(struct stepper *s, double now);

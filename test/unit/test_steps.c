@@ -257,7 +257,7 @@ static void an_error_ends_it(void **state)
 	end(t);
 }
 
-/* It goes past QMP, which tells that the device is gone. */
+/* With the machine at rest, and past QMP. */
 static void a_device_is_yanked(void **state)
 {
 	struct talk *t = talk("at 0 yank\nat 0 plug\n");
@@ -268,12 +268,23 @@ static void a_device_is_yanked(void **state)
 	says(t, "{\"return\": {}, \"id\": -1}\n", 0);
 	stepper_start(&t->s, 0);
 	stepper_go_on(&t->s, 0);
+	for (int i = 0; i < 4; i++) {
+		assert_string_equal(sent(t), "stop");
+		assert_true(recv(t->bus[1], line, sizeof(line), MSG_DONTWAIT) < 0);
+		says(t, "{\"return\": {}, \"id\": 0}\n", 0);
+	}
 	assert_string_equal(sent(t), "");
 	assert_true(recv(t->bus[1], line, sizeof(line) - 1, MSG_DONTWAIT) > 0);
 	assert_string_equal(line, "writew 0xb002006c 0x7f9\nwritew 0xb002006c 0x1f9\n");
-	says(t, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"nvme\"}}\n", 1);
+	says(t, "{\"event\": \"DEVICE_DELETED\", \"data\": {\"device\": \"nvme\"}}\n", 0);
+	stepper_bus_answer(&t->s, "OK\nO", 4, 1);
+	assert_string_equal(sent(t), "");
+	stepper_bus_answer(&t->s, "K\n", 2, 1);
+	assert_string_equal(sent(t), "cont");
+	says(t, "{\"return\": {}, \"id\": 0}\n", 1);
 	stepper_go_on(&t->s, 1);
 	assert_string_equal(sent(t), "device_add");
+	assert_string_equal(t->s.error, "");
 	end(t);
 }
 
