@@ -97,7 +97,7 @@ static const struct argp_option options[] = {
 	 "one CPU, whose TSC counts instructions, the same on every boot", 0},
 	{"one-thread", OPT_ONE_THREAD, NULL, 0,
 	 "TCG runs the CPUs in turn: for programs that switch a device's memory on and off while "
-	 "another CPU uses it, which may crash QEMU before 8.2",
+	 "another CPU uses it, which may crash QEMU, 10.0 too",
 	 0},
 	{"iommu-bits", OPT_IOMMU, "39|48", 0, "address width of the IOMMU (default 48)", 0},
 	{"env", 'e', "NAME=VALUE", 0, "set a variable for the program", 0},

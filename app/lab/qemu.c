@@ -55,9 +55,10 @@ static void add_option(struct args *args, const char *option, const char *fmt, .
 }
 
 /*
- * One thread for all CPUs, where that is asked for: before 8.2 QEMU crashes or hangs when one CPU
- * moves a BAR while another uses any device, as a bus's address space was changed without the lock
- * that its users rely on (its commit 0d58c660689f).
+ * One thread for all CPUs, where that is asked for: QEMU may crash or hang when one CPU moves a BAR
+ * while another uses any device. Before 8.2 an address space changed under the other CPU's eyes;
+ * commit 0d58c660689f lets each CPU change its own, and still 10.0 finds sections of the one before
+ * in its TLB ("iotlb_to_section: Assertion `section_index < d->map.sections_nb' failed").
  *
  * Counting mode: one guest instruction is one nanosecond of guest time, and one tick of its TSC.
  * erms and fsrm are off because TCG counts each byte of a "rep stosb".

@@ -59,7 +59,7 @@ static void refuses_nonsense(void **state)
 	assert_says(out, "/nowhere: No such file");
 	assert_ends(out, sizeof(out),
 		    "echo 'at 1 vanish' > bad.txt; $LAB exec --steps bad.txt -- true 2>&1", 2);
-	assert_says(out, "bad.txt:1: \"vanish\": expected is unplug, plug, stall");
+	assert_says(out, "bad.txt:1: \"vanish\": expected is unplug, yank, plug");
 }
 
 int main(int argc, char **argv)
