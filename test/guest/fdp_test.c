@@ -147,6 +147,23 @@ static void is_such_a_device(void **state)
 		assert_int_equal(usage.handles[i].ruha, 1 << NVME_FDP_RUHA_HOST_SHIFT);
 }
 
+/* The Identify directive's parameters: what there is, and from byte 32 on, what is enabled. */
+static void the_directive_is_on(void **state)
+{
+	uint8_t page[PAGE] = {0};
+	const struct brg_nvme_directive identify = {
+		.nsid = 2,
+		.type = NVME_DIRECTIVE_DTYPE_IDENTIFY,
+		.operation = NVME_DIRECTIVE_RECEIVE_IDENTIFY_DOPER_PARAM,
+		.data = page,
+		.len = sizeof(page),
+	};
+
+	assert_works(brg_nvme_directive_receive(ctrl, &identify, NULL));
+	assert_true(page[0] & 1 << BRG_NVME_DTYPE_PLACEMENT);
+	assert_true(page[32] & 1 << BRG_NVME_DTYPE_PLACEMENT);
+}
+
 /* Each write takes room of the handle that it names, and an ordinary one of the first. */
 static void writes_go_by_their_handle(void **state)
 {
@@ -350,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		opened(is_such_a_device),
+		opened(the_directive_is_on),
 		opened(writes_go_by_their_handle),
 		opened(built_writes_go_by_their_handle),
 		opened(full_units_are_followed),
