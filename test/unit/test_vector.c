@@ -324,6 +324,8 @@ static void full_queues_ask_nobody(void **state)
 		assert_int_equal(brg_nvme_flush(qp, &ns, never, NULL), 0);
 	assert_int_equal(read_walk(&w), -EAGAIN);
 	assert_int_equal(w.asked, 0);
+}
+
 static int write_placed(const void *buf, uint64_t lba, uint32_t nblocks)
 {
 	return brg_nvme_write_placed(qp, &ns, buf, lba, nblocks, 0xbeef, never, NULL);
@@ -348,7 +350,7 @@ static void writes_are_placed(void **state)
 	assert_fails(write_placed(memory, 0, 0), EINVAL, "no blocks");
 	assert_fails(write_placed(memory, 0, 65), EINVAL, "33280 bytes of data");
 	assert_fails(write_placed(memory + 1, 0, 1), EINVAL, "aligned");
-	assert_int_equal(qp->path.sq_tail, 1);
+	assert_int_equal(brg_nvme_tail(&qp->path), 1);
 }
 
 static void what_was_built_is_placed(void **state)
