@@ -169,8 +169,9 @@ static void bad_values(void **state)
 	/* The two in the wrong order, and what only begins like a number. */
 	mistake(run(barrage, "log", "0000:00:04.0", "smart", NULL),
 		"before the device comes error, smart, fw, changed-ns, effects, self-test, "
-		"telemetry, telemetry-ctrl, sanitize, or a number");
-	mistake(run(barrage, "log", "2smart", NOT_THERE, NULL), "sanitize, or a number");
+		"telemetry, telemetry-ctrl, sanitize, fdp-configs, fdp-usage, fdp-stats, "
+		"fdp-events, or a number");
+	mistake(run(barrage, "log", "2smart", NOT_THERE, NULL), "fdp-events, or a number");
 	mistake(run(barrage, "log", "0x100", NOT_THERE, NULL), "from 0 to 255");
 	mistake(run(barrage, "log", "0xca", NOT_THERE, NULL), "--log-len");
 	mistake(run(barrage, "log", "smart", "--log-len", "4X", NOT_THERE, NULL),

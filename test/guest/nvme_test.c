@@ -408,8 +408,10 @@ static void without_memory_decode(void **state)
 	assert_works(brg_nvme_read(qp, &ns, buf, 0, 1, io_done, &io)); /* rings a doorbell */
 	assert_true(brg_bar_read64(brg_nvme_bar(ctrl), 0) == UINT64_MAX);
 	brg_nvme_qpair_free(qp);
-	assert_int_equal(io.calls, 1);
+	assert_int_equal(io.calls,
+			 0); /* it could still be writing to the buffer, for all we know */
 	close_ctrl(NULL);
+	assert_int_equal(io.calls, 1);
 	assert_fails(brg_nvme_open(dev, NULL, &ctrl), ENODEV, "all-ones");
 
 	assert_works(brg_device_set_memory_decode(dev, true));
