@@ -188,6 +188,17 @@ static uint64_t power_up(uint64_t bytes)
 	return bytes > 1 ? UINT64_C(1) << (64 - __builtin_clzll(bytes - 1)) : 1;
 }
 
+/* In one page table, or in two that meet where its VMAs do. */
+static void choose_for_any_handler(const struct brg_bar *bar, struct brg_how *how)
+{
+	uint64_t end = bar->offset % BRG_MIB_2 + bar->length;
+
+	if (end > BRG_MIB_2)
+		choose_small_vmas(how);
+	else
+		how->align = power_up(end);
+}
+
 /*
  * What is small, as registers are, and used by one lcore at a time is mapped in the way that is
  * right on every kernel, also on a vulnerable one. Which one this is need not be known then.
@@ -205,7 +216,7 @@ int brg_bar_choose(const struct brg_bar_opts *opts, struct brg_mapping *m)
 	if ((how->policy != BRG_BAR_AUTO && how->policy != BRG_BAR_TOUCH) || opts->lcores != 1)
 		return choose_by_handler(opts, m);
 	how->policy = BRG_BAR_TOUCH;
-	how->align = power_up(m->bar.offset % BRG_MIB_2 + m->bar.length); /* in one page table */
+	choose_for_any_handler(&m->bar, how);
 	how->node = choose_node(&m->bar);
 	return 0;
 }
@@ -242,12 +253,13 @@ static uint64_t pages_of(const struct brg_area *at, uint64_t largest)
 static void count(const struct brg_mapping *m, struct brg_bar_plan *plan)
 {
 	bool one_each = plan->era != BRG_BAR_ERA_HUGE;
+	uint64_t largest = plan->align >= BRG_MIB_2 ? plan->align : BRG_PAGE;
 	struct brg_piece piece = {0};
 
 	while (brg_next_piece(m, m->how.vma_bytes, &piece)) {
 		plan->vmas++;
-		if (m->how.policy != BRG_BAR_LAZY)
-			plan->faults += one_each ? 1 : pages_of(&piece.at, plan->align);
+		if (m->how.policy != BRG_BAR_LAZY && plan->era != BRG_BAR_ERA_EAGER)
+			plan->faults += one_each ? 1 : pages_of(&piece.at, largest);
 	}
 }
 

@@ -241,19 +241,30 @@ int brg_device_unbind(const char *bdf)
 	return 0;
 }
 
-/* Between two drivers, which are the same. */
+/* Between two drivers, which are the same: nobody else is to have it, also where it was bound by
+ * its identifiers (new_id). */
 static int make_ready(const struct brg_device_info *info)
 {
-	char driver[32];
+	char override[64], driver[32];
+	bool back;
 	int rc;
 
-	rc = unbind_from(info);
+	read_override(info, override, sizeof(override));
+	rc = write_override(info, info->driver);
 	if (rc)
+		return brg_fail(-rc, "cannot set driver_override of %s: %s", info->bdf,
+				strerror(-rc));
+	rc = unbind_from(info);
+	if (rc) {
+		write_override(info, override);
 		return rc;
+	}
 	rc = write_attribute(info, "enable", "1");
 	if (!rc)
 		rc = write_attribute(info, "reset_method", "\n");
-	if (probe(info, driver, sizeof(driver)))
+	back = !probe(info, driver, sizeof(driver)) && !strcmp(driver, info->driver);
+	write_override(info, override);
+	if (!back)
 		return brg_fail(EIO, "%s did not take %s back; the kernel log has the reason",
 				info->driver, info->bdf);
 	if (!rc) /* the driver has just set it to "auto" */
@@ -272,12 +283,10 @@ int brg_device_keep_ready(const char *bdf)
 	if (!strstr(info.driver, "vfio"))
 		return brg_fail(EINVAL, "%s is not bound to vfio-pci; run: barrage bind %s",
 				info.bdf, info.bdf);
-	if (is_kept_ready(&info))
-		return 0;
 	rc = may_write(&info);
 	if (!rc)
-		rc = brg_device_in_use(&info, NULL, 0);
-	if (!rc)
+		rc = brg_device_in_use(&info, NULL, 0); /* which enables it, too */
+	if (!rc && !is_kept_ready(&info))
 		rc = make_ready(&info);
 	return rc;
 }

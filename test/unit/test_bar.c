@@ -302,6 +302,38 @@ static void plan_follows_the_range(void **state)
 	assert_int_equal(plan.faults, 511 + 511);
 }
 
+/* Those that filling a VMA of small pages takes. */
+static uint64_t faults_of(enum brg_bar_era era, uint64_t pages)
+{
+	if (era == BRG_BAR_ERA_EAGER)
+		return 0;
+	return era == BRG_BAR_ERA_HUGE ? pages : 1;
+}
+
+/* Nobody asks for the handler: it is in one page table, or in two with a VMA each, on any of them.
+ */
+static void small_and_for_one_lcore(void **state)
+{
+	struct brg_bar_opts opts = {.lcores = 1, .length = 4 * PAGE};
+	struct brg_device *dev = *state;
+	struct brg_bar_plan plan;
+
+	for (enum brg_bar_era era = BRG_BAR_ERA_UNKNOWN; era <= BRG_BAR_ERA_HUGE; era++) {
+		run_on(era);
+		opts = (struct brg_bar_opts){.lcores = 1, .length = 4 * PAGE, .offset = MIB};
+		plan = plan_of(dev, 4, &opts);
+		assert_int_equal(plan.policy, BRG_BAR_TOUCH);
+		assert_int_equal(plan.vmas, 1);
+		assert_int_equal(plan.faults, faults_of(era, 4));
+		opts.length = 32 * PAGE;
+		opts.offset = 2 * MIB - 16 * PAGE;
+		plan = plan_of(dev, 4, &opts);
+		assert_int_equal(plan.align, 2 * MIB);
+		assert_int_equal(plan.vmas, 2);
+		assert_int_equal(plan.faults, 2 * faults_of(era, 16));
+	}
+}
+
 static void policies_by_name(void **state)
 {
 	struct brg_bar_opts opts = {.policy = BRG_BAR_PARALLEL, .lcores = 4};
@@ -431,6 +463,7 @@ int main(void)
 		on_a_device(the_iommu_maps_each_area),
 		on_a_device(plan_follows_the_handler),
 		on_a_device(plan_follows_the_range),
+		on_a_device(small_and_for_one_lcore),
 		on_a_device(policies_by_name),
 		on_a_device(pieces_end_at_page_tables),
 		on_a_device(loss_is_survived_and_told),
