@@ -66,6 +66,8 @@ int brg_gate_leave(struct brg_nvme_qpair *qp)
 {
 	if (qp->is_shut || brg_queue_is_ready(qp))
 		return 1;
+	/* It need not raise an interrupt again for a queue that is not empty as far as it knows. */
+	brg_queue_acknowledge(qp);
 	qp->path.idle = 1; /* the poll after it finds something, or looks after the controller */
 	brg_gate_shut(qp);
 	atomic_store(&qp->gate, BRG_GATE_UNUSED);

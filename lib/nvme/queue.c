@@ -192,6 +192,12 @@ static void ring_cq(struct brg_nvme_qpair *qp)
 	rte_write32(now, qp->cq_doorbell);
 }
 
+void brg_queue_acknowledge(struct brg_nvme_qpair *qp)
+{
+	if (qp->path.next - qp->cq != qp->cq_rung)
+		ring_cq(qp);
+}
+
 static __attribute__((noinline)) void end_stretch(struct brg_nvme_qpair *qp)
 {
 	if (qp->path.next == qp->cq_end) {

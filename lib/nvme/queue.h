@@ -155,6 +155,9 @@ unsigned int brg_queue_cancel(struct brg_nvme_qpair *qp, uint16_t status);
 /** Kill it for good: what is in flight is called back with "Command Aborted due to SQ Deletion". */
 void brg_queue_abort(struct brg_nvme_qpair *qp);
 
+/** Tell the controller of all completions that were taken: else it hears of a stretch at a time. */
+void brg_queue_acknowledge(struct brg_nvme_qpair *qp);
+
 /** Whether the next completion is there. */
 bool brg_queue_is_ready(const struct brg_nvme_qpair *qp);
 

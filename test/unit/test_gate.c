@@ -89,6 +89,22 @@ static void rings_when_the_gate_opens(void **state)
 	fake_free(f);
 }
 
+/* Who sleeps has told the controller of all that it took: else no interrupt may come. */
+static void sleepers_acknowledge(void **state)
+{
+	struct fake *f = fake_new();
+	struct brg_nvme_qpair *qp = qpair(f);
+	struct calls c = {0};
+
+	assert_int_equal(brg_nvme_poll(qp, 0), 0);
+	submit(qp, &c, 1);
+	assert_int_equal(drain(qp), 0);
+	assert_int_equal(get(f, BRG_REG_DOORBELLS + 12), 0);
+	assert_int_equal(brg_gate_leave(qp), 0);
+	assert_int_equal(get(f, BRG_REG_DOORBELLS + 12), 1);
+	fake_free(f);
+}
+
 struct worker {
 	struct brg_nvme_qpair *qp;
 	struct calls calls;
@@ -281,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_at_a_shut_gate),
 		cmocka_unit_test(rings_when_the_gate_opens),
+		cmocka_unit_test(sleepers_acknowledge),
 		cmocka_unit_test(handed_over),
 		cmocka_unit_test(taken_over),
 		cmocka_unit_test(all_are_late),
