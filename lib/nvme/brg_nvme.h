@@ -649,19 +649,24 @@ struct brg_nvme_event {
 	uint8_t lid;  /* the log page to read; until it is read no more of this type come */
 };
 
-/** Called by brg_nvme_events_poll(), on its thread. It may send admin commands. */
+/** Called by brg_nvme_events_poll(), on its thread. It may send admin commands, and reset. */
 typedef void (*brg_nvme_event_cb)(void *arg, const struct brg_nvme_event *event);
 
 /**
- * Listen to asynchronous events until the controller is closed or reset.
- * @param mask  which notices, as in feature 0Bh; 0: all that the controller has.
+ * Listen to asynchronous events until the controller is closed. After a reset it is listened again:
+ * what happened before it and was not told by then is lost. Any thread.
+ * @param mask  which, as in feature 0Bh; 0: all that the controller has.
  * @return -EBUSY: somebody listens already.
  */
 BRG_API
 int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_event_cb cb,
 			   void *arg);
 
-/** Tell what has happened. @return how many callbacks were made, or a negative errno. */
+/**
+ * Tell what has happened. Where the controller did not take the mask after a reset, which is logged
+ * then, it is given it again first. Any thread.
+ * @return how many callbacks were made, or a negative errno.
+ */
 BRG_API
 int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl);
 

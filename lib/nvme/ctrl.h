@@ -19,6 +19,9 @@ struct brg_events {
 	brg_nvme_event_cb cb; /* NULL: nobody listens */
 	void *arg;
 	uint32_t mask;
+	bool is_on; /* the controller knows the mask; else it is to be told, as after a reset */
+	unsigned int most;	/* requests that the controller takes */
+	unsigned int requested; /* of them, that it has */
 	unsigned int npending;
 	struct brg_nvme_event pending[BRG_MOST_EVENTS]; /* arrived, not yet told */
 };
@@ -164,8 +167,9 @@ void brg_interrupt_wake(const struct brg_nvme_qpair *qp);
 void brg_telemetry_add(struct brg_nvme_ctrl *ctrl);
 void brg_telemetry_remove(struct brg_nvme_ctrl *ctrl);
 
-/** After a reset: listen to events as before. The caller does not have the lock. */
-int brg_events_again(struct brg_nvme_ctrl *ctrl);
+/** After a reset: listen to events as before, now or with the next poll for them. The caller has
+ * the lock. */
+void brg_events_again(struct brg_nvme_ctrl *ctrl);
 
 /** After a reset: give the controller its host memory buffer back, if it had one. The caller has
  *  the lock. */

@@ -3,8 +3,11 @@
  * Asynchronous events (5.2). Their requests wait in the admin queue among the other commands; any
  * poll of that queue may find one completed, in the middle of somebody's admin command. What it
  * says is kept until brg_nvme_events_poll(), whose callback is then free to send admin commands,
- * and only then is the request sent anew: there are never more events kept than there were
- * requests.
+ * and only then is the request sent anew: requests that wait and events that are kept are together
+ * no more than there is room for.
+ *
+ * Whoever polls the admin queue has the controller's lock, and so has all that is done here but the
+ * user's callback.
  */
 
 #include <errno.h>
@@ -13,14 +16,28 @@
 #include "base.h"
 #include "ctrl.h"
 
-/* Notices in feature 0Bh are in the places that they have in OAES, below those of SMART. */
-#define SMART_EVENTS 0x1fu
+/* Notices in feature 0Bh are in the places that they have in OAES, below them those of SMART. Two
+ * are told of elsewhere: telemetry by LPA, and the Persistent Memory Region by CAP (5.27.1.8). */
+#define SMART_EVENTS	 0x1fu
+#define PMR_EVENT	 (UINT32_C(1) << 5)
+#define TELEMETRY_NOTICE (UINT32_C(1) << 10)
+
+static uint32_t all_notices(const struct brg_nvme_ctrl *ctrl)
+{
+	return ctrl->id.oaes | SMART_EVENTS | (NVME_CAP_PMRS(ctrl->cap) ? PMR_EVENT : 0) |
+	       (ctrl->id.lpa & NVME_CTRL_LPA_TELEMETRY ? TELEMETRY_NOTICE : 0);
+}
 
 static void on_event(void *arg, const struct brg_nvme_cqe *cqe)
 {
 	struct brg_events *events = arg;
 
-	if (brg_nvme_status(cqe)) /* aborted, or over the controller's limit: one request less */
+	events->requested--;
+	if (brg_nvme_status(cqe)) { /* aborted, or over the controller's limit: not sent anew */
+		events->most--;
+		return;
+	}
+	if (events->npending == BRG_MOST_EVENTS)
 		return;
 	events->pending[events->npending++] = (struct brg_nvme_event){
 		.type = cqe->dw0 & 7,
@@ -29,72 +46,126 @@ static void on_event(void *arg, const struct brg_nvme_cqe *cqe)
 	};
 }
 
-static int request(struct brg_nvme_ctrl *ctrl)
+static int send_requests(struct brg_nvme_ctrl *ctrl)
 {
 	const struct brg_nvme_sqe sqe = {.opcode = nvme_admin_async_event};
+	struct brg_events *events = &ctrl->events;
+	int err = 0;
 
-	return brg_nvme_submit(ctrl->admin, &sqe, on_event, &ctrl->events);
+	while (!err && events->requested + events->npending < events->most) {
+		err = brg_nvme_submit(ctrl->admin, &sqe, on_event, events);
+		events->requested += !err;
+	}
+	return err;
+}
+
+static int turn_on(struct brg_nvme_ctrl *ctrl, uint32_t mask)
+{
+	const struct brg_nvme_sqe sqe = {
+		.opcode = nvme_admin_set_features,
+		.cdw10 = NVME_FEAT_FID_ASYNC_EVENT,
+		.cdw11 = mask,
+	};
+	int err = brg_admin_run(ctrl, &sqe, NULL);
+
+	if (err)
+		return err;
+	ctrl->events.most = RTE_MIN(ctrl->id.aerl + 1u, BRG_MOST_EVENTS);
+	ctrl->events.is_on = true;
+	return 0;
+}
+
+/* Do what is yet to do, or again, for the controller to tell the listener of events. */
+static int keep_listening(struct brg_nvme_ctrl *ctrl)
+{
+	int err = 0;
+
+	if (ctrl->failed)
+		return brg_admin_failed(ctrl);
+	if (!ctrl->events.cb)
+		return 0;
+	if (!ctrl->events.is_on)
+		err = turn_on(ctrl, ctrl->events.mask);
+	return err ? err : send_requests(ctrl);
+}
+
+static int start_listening(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_event_cb cb,
+			   void *arg)
+{
+	struct brg_events *events = &ctrl->events;
+	int err;
+
+	if (events->cb)
+		return brg_fail(EBUSY, "%s: its events are listened to already", ctrl->bdf);
+	events->mask = mask ? mask : all_notices(ctrl);
+	events->cb = cb;
+	events->arg = arg;
+	err = keep_listening(ctrl);
+	if (err) {
+		events->cb = NULL;
+		events->is_on = false;
+	}
+	return err;
 }
 
 int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_event_cb cb,
 			   void *arg)
 {
-	struct brg_nvme_feature which = {
-		.fid = NVME_FEAT_FID_ASYNC_EVENT,
-		.cdw11 = mask ? mask : ctrl->id.oaes | SMART_EVENTS,
-	};
-	unsigned int n = RTE_MIN(ctrl->id.aerl + 1u, BRG_MOST_EVENTS);
 	int err;
 
-	if (ctrl->events.cb)
-		return brg_fail(EBUSY, "%s: its events are listened to already", ctrl->bdf);
-	err = brg_nvme_feature_set(ctrl, &which, NULL);
 	pthread_mutex_lock(&ctrl->lock);
-	while (!err && n-- > 0)
-		err = request(ctrl);
+	err = start_listening(ctrl, mask, cb, arg);
 	pthread_mutex_unlock(&ctrl->lock);
-	if (err)
-		return err;
-	ctrl->events.mask = which.cdw11;
-	ctrl->events.cb = cb;
-	ctrl->events.arg = arg;
-	return 0;
+	return err;
 }
 
-/* What arrived before the reset and was not told is about a controller that is no more. */
-int brg_events_again(struct brg_nvme_ctrl *ctrl)
+/* What arrived before the reset and was not told is about a controller that is no more. One that
+ * does not listen now may do so later: no reason for the reset to have failed. */
+void brg_events_again(struct brg_nvme_ctrl *ctrl)
 {
-	brg_nvme_event_cb cb = ctrl->events.cb;
-
-	if (!cb)
-		return 0;
-	ctrl->events.cb = NULL;
 	ctrl->events.npending = 0;
-	return brg_nvme_events_listen(ctrl, ctrl->events.mask, cb, ctrl->events.arg);
+	ctrl->events.is_on = false;
+	if (keep_listening(ctrl))
+		BRG_LOG(WARNING, "%s: no events until they are polled for", brg_errmsg());
+}
+
+static struct brg_nvme_event take_first(struct brg_events *events)
+{
+	struct brg_nvme_event first = events->pending[0];
+
+	events->npending--;
+	memmove(events->pending, events->pending + 1,
+		events->npending * sizeof(events->pending[0]));
+	return first;
+}
+
+/* The lock is given back for the callback, which may send admin commands; meanwhile all but the
+ * listener may change. */
+static void tell(struct brg_nvme_ctrl *ctrl)
+{
+	struct brg_nvme_event event = take_first(&ctrl->events);
+	brg_nvme_event_cb cb = ctrl->events.cb;
+	void *arg = ctrl->events.arg;
+
+	pthread_mutex_unlock(&ctrl->lock);
+	cb(arg, &event);
+	pthread_mutex_lock(&ctrl->lock);
 }
 
 int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl)
 {
-	struct brg_events *events = &ctrl->events;
-	struct brg_nvme_event event;
 	int told = 0, err;
 
-	if (ctrl->failed)
-		return brg_admin_failed(ctrl);
 	pthread_mutex_lock(&ctrl->lock);
-	err = brg_nvme_poll(ctrl->admin, 0);
-	pthread_mutex_unlock(&ctrl->lock);
-	while (err >= 0 && events->npending) {
-		event = events->pending[0];
-		events->npending--;
-		memmove(events->pending, events->pending + 1,
-			events->npending * sizeof(events->pending[0]));
-		events->cb(events->arg, &event);
+	err = keep_listening(ctrl);
+	if (!err)
+		err = brg_nvme_poll(ctrl->admin, 0);
+	while (err >= 0 && ctrl->events.cb && ctrl->events.npending) {
+		tell(ctrl);
 		told++;
-		pthread_mutex_lock(&ctrl->lock);
-		err = request(ctrl);
-		pthread_mutex_unlock(&ctrl->lock);
+		err = keep_listening(ctrl);
 	}
+	pthread_mutex_unlock(&ctrl->lock);
 	return err < 0 ? err : told;
 }
 

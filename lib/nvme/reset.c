@@ -188,9 +188,11 @@ int brg_nvme_reset(struct brg_nvme_ctrl *ctrl)
 	if (err)
 		return err;
 	err = reset(ctrl);
+	if (!err)
+		brg_events_again(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	brg_qpair_free_orphans(ctrl);
-	return err ? err : brg_events_again(ctrl);
+	return err;
 }
 
 int brg_reset_by_poller(struct brg_nvme_qpair *qp)
@@ -206,13 +208,13 @@ int brg_reset_by_poller(struct brg_nvme_qpair *qp)
 		return 0;
 	atomic_store(&qp->poller, pthread_self());
 	err = reset(ctrl);
+	if (!err)
+		brg_events_again(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
 	brg_qpair_free_orphans(ctrl);
 	if (err == -EBUSY)
 		return err;
 	if (err)
 		BRG_LOG(ERR, "%s", brg_errmsg());
-	else if (brg_events_again(ctrl))
-		BRG_LOG(WARNING, "%s", brg_errmsg());
 	return brg_gate_poll(qp, 0);
 }

@@ -25,6 +25,7 @@
 #define DEPTH	 16
 #define COMMANDS (DEPTH - 1)
 #define REGS	 (2 * 4096)
+#define NEVER	 0xffff /* the status of an admin command that is not completed */
 
 /* What becomes of I/O commands. */
 enum mood {
@@ -113,6 +114,7 @@ static inline void run_admin(struct fake *f, const struct brg_nvme_sqe *sqe)
 {
 	struct ring *admin = &f->rings[0];
 	uint32_t dw0 = 0;
+	uint16_t status;
 
 	if (f->admin_is_silent)
 		return;
@@ -138,7 +140,9 @@ static inline void run_admin(struct fake *f, const struct brg_nvme_sqe *sqe)
 			     0);
 		break;
 	}
-	post(admin, sqe->cid, f->admin ? f->admin(f, sqe) : 0, dw0);
+	status = f->admin ? f->admin(f, sqe) : 0;
+	if (status != NEVER)
+		post(admin, sqe->cid, status, dw0);
 }
 
 static inline void run_io(struct fake *f, struct ring *r, const struct brg_nvme_sqe *sqe)
