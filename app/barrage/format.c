@@ -15,7 +15,8 @@
 
 static const char doc[] =
 	"Format a namespace of an NVMe device: its block size, metadata and protection "
-	"information. ALL ITS DATA IS LOST. barrage identify --cns ns shows the formats.\v"
+	"information. ALL ITS DATA IS LOST. barrage identify --cns ns shows the formats. Where a "
+	"controller can only format all namespaces at once, one of several is refused.\v"
 	"Examples:\n"
 	"  barrage format --lbaf 4 0000:00:04.0\n"
 	"  barrage format --block-size 4096 --yes 0000:00:04.0\n"

@@ -688,7 +688,9 @@ struct brg_nvme_format {
 /**
  * Format a namespace: ALL ITS DATA IS LOST. No queue pair may be using it; what brg_nvme_ns_get()
  * said of it before is no longer so.
- * @return also -EINVAL: the namespace has no such format, or not with that protection information.
+ * @return also -EINVAL: the namespace has no such format, or not with that protection information;
+ *         or it is one of several, and the controller can only format, or erase, all of them at
+ *         once (FNA bits 0 and 1), which has to be asked for with NVME_NSID_ALL.
  */
 BRG_API
 int brg_nvme_format(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_format *format);

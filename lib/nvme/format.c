@@ -54,6 +54,32 @@ static int check_protection(const struct brg_nvme_ctrl *ctrl, const struct brg_n
 	return 0;
 }
 
+/* FNA bits 0 and 1: a format, or an erase, of one namespace is one of all. Whoever names one must
+ * not lose others by it. */
+static int check_others(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_format *format)
+{
+	uint8_t of_all = NVME_CTRL_FNA_FMT_ALL_NAMESPACES;
+	uint32_t active[2];
+	int n;
+
+	if (format->erase != NVME_FORMAT_SES_NONE)
+		of_all |= NVME_CTRL_FNA_SEC_ALL_NAMESPACES;
+	if (format->nsid == NVME_NSID_ALL || !(ctrl->id.fna & of_all))
+		return 0;
+	n = brg_nvme_ns_list(ctrl, active, RTE_DIM(active));
+	if (n < 0)
+		return n;
+	if (!n || (n == 1 && active[0] == format->nsid))
+		return 0;
+	return brg_fail(EINVAL,
+			"%s: to format namespace %" PRIu32
+			" is to format all of them (FNA %#x), and it is not the only one: %s",
+			ctrl->bdf, format->nsid, ctrl->id.fna,
+			ctrl->id.fna & NVME_CTRL_FNA_NSID_FFFFFFFF
+				? "detach the others, where they need not be kept"
+				: "if that is wanted, say NVME_NSID_ALL (barrage format --all)");
+}
+
 static int check_format(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_format *format)
 {
 	unsigned int way = format->extended ? NVME_NS_MC_EXTENDED : NVME_NS_MC_SEPARATE;
@@ -68,6 +94,9 @@ static int check_format(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_format
 	if (format->erase == NVME_FORMAT_SES_CRYPTO_ERASE &&
 	    !(ctrl->id.fna & NVME_CTRL_FNA_CRYPTO_ERASE))
 		return brg_admin_unsupported(ctrl, "cryptographic erase", "FNA", ctrl->id.fna);
+	err = check_others(ctrl, format);
+	if (err)
+		return err;
 	err = identify_formats(ctrl, format->nsid, &id);
 	if (err)
 		return err;

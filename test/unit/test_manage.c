@@ -14,6 +14,7 @@
 
 /* What the namespace of the device is like, and what it received. */
 static struct nvme_id_ns id_ns;
+static uint32_t nactive; /* namespaces, 1 and so on */
 static uint16_t status_of_commit;
 static uint8_t received[64 * 1024];
 static size_t nreceived;
@@ -35,6 +36,12 @@ static size_t data_bytes(const struct brg_nvme_sqe *sqe)
 	}
 }
 
+static void list_active(uint32_t *nsids)
+{
+	for (uint32_t i = 0; i < nactive; i++)
+		nsids[i] = i + 1;
+}
+
 static uint16_t device(struct fake_admin *f, const struct brg_nvme_sqe *sqe, uint32_t *dw0)
 {
 	size_t len = data_bytes(sqe);
@@ -44,7 +51,7 @@ static uint16_t device(struct fake_admin *f, const struct brg_nvme_sqe *sqe, uin
 		if (sqe->nsid == NVME_NSID_ALL)
 			return NVME_SC_DNR | NVME_SC_INVALID_NS;
 		if ((sqe->cdw10 & 0xff) == NVME_IDENTIFY_CNS_NS_ACTIVE_LIST)
-			memcpy(fake_data(sqe, 4096, 0), &(uint32_t){1}, sizeof(uint32_t));
+			list_active((void *)fake_data(sqe, 4096, 0));
 		else
 			memcpy(fake_data(sqe, 4096, 0), &id_ns, sizeof(id_ns));
 		return 0;
@@ -64,6 +71,7 @@ static struct fake_admin *new_device(void)
 		.dpc = NVME_NS_DPC_PI_TYPE1 | NVME_NS_DPC_PI_LAST,
 		.lbaf = {{.ds = 9}, {.ds = 12, .ms = 8}},
 	};
+	nactive = 1;
 	status_of_commit = 0;
 	nreceived = 0;
 	return fake_admin_new(device);
@@ -133,6 +141,49 @@ static void format_of_all(void **state)
 	f->ctrl.id.fna = NVME_CTRL_FNA_NSID_FFFFFFFF;
 	assert_fails(brg_nvme_format(&f->ctrl, &how), ENOTSUP, "all namespaces at once");
 	fake_admin_free(f);
+}
+
+/* Where a format or an erase of one is one of all: only of the only one, or of all. */
+static void format_of_one_is_of_all(void **state)
+{
+	const struct {
+		uint8_t fna;
+		enum nvme_cmd_format_ses erase;
+		bool refused;
+	} cases[] = {
+		{0, NVME_FORMAT_SES_USER_DATA_ERASE, false},
+		{NVME_CTRL_FNA_FMT_ALL_NAMESPACES, NVME_FORMAT_SES_NONE, true},
+		{NVME_CTRL_FNA_FMT_ALL_NAMESPACES, NVME_FORMAT_SES_USER_DATA_ERASE, true},
+		{NVME_CTRL_FNA_SEC_ALL_NAMESPACES, NVME_FORMAT_SES_NONE, false},
+		{NVME_CTRL_FNA_SEC_ALL_NAMESPACES, NVME_FORMAT_SES_USER_DATA_ERASE, true},
+	};
+
+	for (size_t i = 0; i < RTE_DIM(cases); i++) {
+		struct brg_nvme_format how = {.nsid = 2, .erase = cases[i].erase};
+		struct fake_admin *f = new_device();
+
+		f->ctrl.id.oacs = NVME_CTRL_OACS_FORMAT;
+		f->ctrl.id.fna = cases[i].fna;
+		nactive = 2;
+		if (cases[i].refused)
+			assert_fails(brg_nvme_format(&f->ctrl, &how), EINVAL, "NVME_NSID_ALL");
+		else
+			assert_int_equal(brg_nvme_format(&f->ctrl, &how), 0);
+		assert_int_equal(last(f)->opcode != nvme_admin_format_nvm, cases[i].refused);
+		how.nsid = NVME_NSID_ALL;
+		assert_int_equal(brg_nvme_format(&f->ctrl, &how), 0);
+		how.nsid = nactive = 1;
+		assert_int_equal(brg_nvme_format(&f->ctrl, &how), 0);
+		assert_int_equal(last(f)->nsid, 1);
+		how.nsid = 2; /* which is not active, but the other one is */
+		if (cases[i].refused)
+			assert_fails(brg_nvme_format(&f->ctrl, &how), EINVAL, "not the only one");
+		f->ctrl.id.fna |= NVME_CTRL_FNA_NSID_FFFFFFFF;
+		nactive = 2;
+		if (cases[i].refused)
+			assert_fails(brg_nvme_format(&f->ctrl, &how), EINVAL, "detach");
+		fake_admin_free(f);
+	}
 }
 
 static void sanitize(void **state)
@@ -293,7 +344,7 @@ int main(void)
 		cmocka_unit_test(format),	 cmocka_unit_test(format_is_refused),
 		cmocka_unit_test(format_of_all), cmocka_unit_test(sanitize),
 		cmocka_unit_test(namespaces),	 cmocka_unit_test(firmware),
-		cmocka_unit_test(payloads),
+		cmocka_unit_test(payloads),	 cmocka_unit_test(format_of_one_is_of_all),
 	};
 
 	return cmocka_run_group_tests(tests, start_eal, NULL);
