@@ -133,7 +133,8 @@ int brg_nvme_telemetry(struct brg_nvme_ctrl *ctrl, enum nvme_cmd_get_log_lid lid
 	err = brg_nvme_log_read(ctrl, &log, all, *len);
 	if (!err)
 		err = brg_nvme_log_read(ctrl, &log, after, sizeof(after));
-	if (!err && generation((const void *)after, lid) != generation((const void *)all, lid))
+	/* The length is the first header's: what was replaced after that may have another. */
+	if (!err && generation((const void *)after, lid) != generation((const void *)header, lid))
 		err = brg_fail(EAGAIN, "%s: the controller has replaced its telemetry meanwhile",
 			       ctrl->bdf);
 	if (err) {

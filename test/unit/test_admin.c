@@ -155,10 +155,13 @@ static void telemetry_is_whole(void **state)
 			 0);
 	assert_int_equal(len, 4 * 512);
 	free(data);
-	new_generation_after = (uint8_t)(f->nseen + 2);
-	assert_fails(brg_nvme_telemetry(&f->ctrl, NVME_LOG_LID_TELEMETRY_HOST, false, 1,
-					(void **)&data, &len),
-		     EAGAIN, "replaced");
+	/* After the header, of which the length is; after the data. */
+	for (unsigned int commands = 1; commands <= 2; commands++) {
+		new_generation_after = (uint8_t)(f->nseen + commands);
+		assert_fails(brg_nvme_telemetry(&f->ctrl, NVME_LOG_LID_TELEMETRY_HOST, false, 1,
+						(void **)&data, &len),
+			     EAGAIN, "replaced");
+	}
 	fake_admin_free(f);
 }
 
