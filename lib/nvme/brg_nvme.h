@@ -604,17 +604,29 @@ struct brg_nvme_feature {
 	size_t len;
 };
 
-/** @param value  set to dword 0 of the completion; may be NULL. -EINVAL: no such feature. */
+/**
+ * @param value  set to dword 0 of the completion; may be NULL.
+ * @return also -EINVAL: no such feature, or it has more data than @p feature has room for.
+ */
 BRG_API
 int brg_nvme_feature_get(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_feature *feature,
 			 uint32_t *value);
 
-/** As brg_nvme_feature_get(). What is not saved is lost when the controller is closed. */
+/**
+ * As brg_nvme_feature_get(). What is not saved is lost when the controller is closed, and by every
+ * reset: those that the library does by itself, too. Whoever needs it looks at
+ * brg_nvme_stats.resets, or for commands called back with "Command Aborted By Host", and sets it
+ * again. Brought back without that are: the number of queues, what brg_nvme_events_listen() asked
+ * for, and a host memory buffer.
+ * @return also -EINVAL: less data than the feature has, or one that is set in another way: the
+ *         number of queues, a host memory buffer (brg_nvme_hmb_enable()).
+ */
 BRG_API
 int brg_nvme_feature_set(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_feature *feature,
 			 uint32_t *value);
 
-/** Bytes of data that a feature has besides its value; 0: none, or unknown. Any thread. */
+/** Bytes of data that come with a feature's value when it is got; 0: none, or unknown. Any thread.
+ */
 BRG_API
 size_t brg_nvme_feature_bytes(uint8_t fid);
 

@@ -9,6 +9,10 @@
 
 #define SAVE (UINT32_C(1) << 31)
 
+/* Command dword 11 of two of them (5.27.1.3, 5.27.1.25). */
+#define LBA_RANGE_NUM 0x3fu /* 0's based */
+#define EXHID	      1u
+
 static int explain(const struct brg_nvme_feature *feature, int err)
 {
 	if (err != -EINVAL)
@@ -41,11 +45,33 @@ static int run(struct brg_nvme_ctrl *ctrl, enum nvme_admin_opcode opcode, uint32
 	return 0;
 }
 
+/* A host identifier is of 16 bytes where EXHID asks for that. */
+static size_t bytes_of(const struct brg_nvme_feature *feature)
+{
+	if (feature->fid == NVME_FEAT_FID_HOST_ID && feature->cdw11 & EXHID)
+		return 16;
+	return brg_nvme_feature_bytes(feature->fid);
+}
+
+/* Two of them are lists, of as many entries as dword 11 says. */
+static size_t bytes_to_set(const struct brg_nvme_feature *feature)
+{
+	switch (feature->fid) {
+	case NVME_FEAT_FID_LBA_RANGE:
+		return sizeof(struct nvme_lba_range_type_entry) *
+		       ((feature->cdw11 & LBA_RANGE_NUM) + 1);
+	case NVME_FEAT_FID_FDP_EVENTS:
+		return feature->cdw11 >> 16 & 0xff; /* NOET */
+	default:
+		return bytes_of(feature);
+	}
+}
+
 int brg_nvme_feature_get(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_feature *feature,
 			 uint32_t *value)
 {
 	uint32_t cdw10 = (feature->select & 7u) << 8 | feature->fid;
-	size_t bytes = brg_nvme_feature_bytes(feature->fid);
+	size_t bytes = bytes_of(feature);
 
 	/* The controller would write it to address 0, or behind the buffer. */
 	if (feature->select != NVME_GET_FEATURES_SEL_SUPPORTED && feature->len < bytes)
@@ -58,6 +84,7 @@ int brg_nvme_feature_set(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_featu
 			 uint32_t *value)
 {
 	uint32_t cdw10 = (feature->save ? SAVE : 0) | feature->fid;
+	size_t bytes = bytes_to_set(feature);
 
 	/* Queue pairs exist by the number that was negotiated when the controller was opened. */
 	if (feature->fid == NVME_FEAT_FID_NUM_QUEUES)
@@ -65,6 +92,16 @@ int brg_nvme_feature_set(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_featu
 				"%s: the number of queues is set when the controller is "
 				"opened",
 				ctrl->bdf);
+	/* Where the memory is takes more dwords than a feature has here, and would be address 0. */
+	if (feature->fid == NVME_FEAT_FID_HOST_MEM_BUF)
+		return brg_fail(EINVAL,
+				"%s: a host memory buffer is set by brg_nvme_hmb_enable() and "
+				"brg_nvme_hmb_disable()",
+				ctrl->bdf);
+	/* The controller would read the rest from address 0, or what an earlier command left. */
+	if (feature->len < bytes)
+		return brg_fail(EINVAL, "feature %#x has %zu bytes of data; %zu are given",
+				feature->fid, bytes, feature->len);
 	return run(ctrl, nvme_admin_set_features, cdw10, feature, value);
 }
 
@@ -75,6 +112,8 @@ size_t brg_nvme_feature_bytes(uint8_t fid)
 		return sizeof(struct nvme_lba_range_type);
 	case NVME_FEAT_FID_AUTO_PST:
 		return sizeof(struct nvme_feat_auto_pst);
+	case NVME_FEAT_FID_HOST_MEM_BUF:
+		return sizeof(struct nvme_host_mem_buf_attrs);
 	case NVME_FEAT_FID_TIMESTAMP:
 		return sizeof(struct nvme_timestamp);
 	case NVME_FEAT_FID_PLM_CONFIG:
@@ -83,6 +122,10 @@ size_t brg_nvme_feature_bytes(uint8_t fid)
 		return sizeof(struct nvme_feat_host_behavior);
 	case NVME_FEAT_FID_FDP_EVENTS: /* for as many event types as command dword 11 can say */
 		return UINT8_MAX * sizeof(struct nvme_fdp_supported_event_desc);
+	case NVME_FEAT_FID_ENH_CTRL_METADATA:
+	case NVME_FEAT_FID_CTRL_METADATA:
+	case NVME_FEAT_FID_NS_METADATA:
+		return sizeof(struct nvme_host_metadata);
 	case NVME_FEAT_FID_HOST_ID:
 		return 8;
 	default:

@@ -218,6 +218,68 @@ static void features_are_built(void **state)
 	fake_admin_free(f);
 }
 
+/* Those that would be written to address 0, or read from there, or from what was there before. */
+static void data_of_features(void **state)
+{
+	const struct {
+		uint8_t fid;
+		uint32_t cdw11;
+		size_t get, set;
+	} cases[] = {
+		{NVME_FEAT_FID_LBA_RANGE, 0, 4096, 64},
+		{NVME_FEAT_FID_LBA_RANGE, 63, 4096, 4096},
+		{NVME_FEAT_FID_AUTO_PST, 1, 256, 256},
+		{NVME_FEAT_FID_TIMESTAMP, 0, 8, 8},
+		{NVME_FEAT_FID_HOST_BEHAVIOR, 0, 512, 512},
+		{NVME_FEAT_FID_CTRL_METADATA, 0, 4096, 4096},
+		{NVME_FEAT_FID_HOST_ID, 0, 8, 8},
+		{NVME_FEAT_FID_HOST_ID, 1, 16, 16},
+	};
+	struct fake_admin *f = fake_admin_new(features);
+	uint8_t data[4096] = {0};
+
+	for (size_t i = 0; i < RTE_DIM(cases); i++) {
+		struct brg_nvme_feature feature = {
+			.fid = cases[i].fid, .cdw11 = cases[i].cdw11, .data = data};
+
+		feature.len = cases[i].get - 1;
+		assert_fails(brg_nvme_feature_get(&f->ctrl, &feature, NULL), EINVAL, "room for");
+		feature.len = cases[i].set - 1;
+		assert_fails(brg_nvme_feature_set(&f->ctrl, &feature, NULL), EINVAL, "are given");
+		assert_int_equal(f->nseen, 2 * i);
+		feature.len = cases[i].get;
+		assert_int_equal(brg_nvme_feature_get(&f->ctrl, &feature, NULL), 0);
+		feature.len = cases[i].set;
+		assert_int_equal(brg_nvme_feature_set(&f->ctrl, &feature, NULL), 0);
+		assert_true(f->seen[2 * i].prp1 && f->seen[2 * i + 1].prp1);
+	}
+	fake_admin_free(f);
+}
+
+/* What has been given to it, a page, and not set by this. */
+static void feature_of_a_host_memory_buffer(void **state)
+{
+	struct fake_admin *f = fake_admin_new(features);
+	struct nvme_host_mem_buf_attrs attrs;
+	struct brg_nvme_feature feature = {.fid = NVME_FEAT_FID_HOST_MEM_BUF};
+
+	f->ctrl.id.oncs = NVME_CTRL_ONCS_SAVE_FEATURES;
+	assert_int_equal(brg_nvme_feature_bytes(NVME_FEAT_FID_HOST_MEM_BUF), 4096);
+	assert_fails(brg_nvme_feature_get(&f->ctrl, &feature, NULL), EINVAL, "4096 bytes of data");
+	feature.select = NVME_GET_FEATURES_SEL_SUPPORTED; /* has no data */
+	assert_int_equal(brg_nvme_feature_get(&f->ctrl, &feature, NULL), 0);
+	feature = (struct brg_nvme_feature){.fid = NVME_FEAT_FID_HOST_MEM_BUF,
+					    .cdw11 = 1,
+					    .data = &attrs,
+					    .len = sizeof(attrs)};
+	assert_int_equal(brg_nvme_feature_get(&f->ctrl, &feature, NULL), 0);
+	assert_true(f->seen[1].prp1 != 0);
+	assert_fails(brg_nvme_feature_set(&f->ctrl, &feature, NULL), EINVAL,
+		     "brg_nvme_hmb_enable()");
+	assert_int_equal(f->nseen, 2);
+	fake_admin_free(f);
+}
+
 static void timestamps(void **state)
 {
 	struct fake_admin *f = fake_admin_new(features);
@@ -365,6 +427,8 @@ int main(void)
 		cmocka_unit_test(bad_logs),
 		cmocka_unit_test(telemetry_is_whole),
 		cmocka_unit_test(features_are_built),
+		cmocka_unit_test(data_of_features),
+		cmocka_unit_test(feature_of_a_host_memory_buffer),
 		cmocka_unit_test(timestamps),
 		cmocka_unit_test(events_are_told_later),
 		cmocka_unit_test(event_names),
