@@ -128,14 +128,14 @@ static int run_with_data(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, v
 	return err;
 }
 
-int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, uint32_t timeout_ms,
-			struct brg_nvme_cqe *cqe)
+int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data,
+			size_t len, uint32_t timeout_ms, struct brg_nvme_cqe *cqe)
 {
 	uint32_t usual = ctrl->admin_timeout_ms;
 	int err;
 
 	ctrl->admin_timeout_ms = RTE_MAX(usual, timeout_ms);
-	err = brg_nvme_admin(ctrl, sqe, NULL, 0, cqe);
+	err = brg_nvme_admin(ctrl, sqe, data, len, cqe);
 	ctrl->admin_timeout_ms = usual;
 	return err;
 }

@@ -115,9 +115,9 @@ int brg_admin_failed(const struct brg_nvme_ctrl *ctrl);
 int brg_admin_run(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_sqe *sqe,
 		  struct brg_nvme_cqe *cqe);
 
-/** Run an admin command without data that may take this long, if that is longer than usual. */
-int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, uint32_t timeout_ms,
-			struct brg_nvme_cqe *cqe);
+/** As brg_nvme_admin(), of a command that may take this long, if that is longer than usual. */
+int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, void *data,
+			size_t len, uint32_t timeout_ms, struct brg_nvme_cqe *cqe);
 
 /** -ENOTSUP, and the sentence with the field of Identify Controller that says so. */
 int brg_admin_unsupported(const struct brg_nvme_ctrl *ctrl, const char *what, const char *field,

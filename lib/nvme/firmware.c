@@ -93,7 +93,7 @@ int brg_nvme_fw_commit(struct brg_nvme_ctrl *ctrl, unsigned int slot, enum nvme_
 				slots, slot);
 	if (slot == 1 && replaces && ctrl->id.frmw & NVME_CTRL_FRMW_1ST_RO)
 		return brg_fail(EROFS, "%s: firmware slot 1 is read-only", ctrl->bdf);
-	err = brg_admin_patiently(ctrl, &sqe, COMMIT_TIMEOUT_MS, &cqe);
+	err = brg_admin_patiently(ctrl, &sqe, NULL, 0, COMMIT_TIMEOUT_MS, &cqe);
 	if (err && !ctrl->failed && needs(brg_nvme_status(&cqe), &what))
 		err = 0;
 	if (!err && left)

@@ -126,8 +126,9 @@ int brg_nvme_format(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_format *fo
 
 	if (err)
 		return err;
-	return brg_admin_patiently(
-		ctrl, &sqe, format->timeout_ms ? format->timeout_ms : FORMAT_TIMEOUT_MS, NULL);
+	return brg_admin_patiently(ctrl, &sqe, NULL, 0,
+				   format->timeout_ms ? format->timeout_ms : FORMAT_TIMEOUT_MS,
+				   NULL);
 }
 
 /* SANICAP has a bit for each action; to leave a failed state takes none. */

@@ -46,7 +46,7 @@ int brg_nvme_ns_create(struct brg_nvme_ctrl *ctrl, const struct nvme_id_ns *want
 				"a namespace of %" PRIu64 " blocks with a capacity of %" PRIu64
 				": the first must not be 0, and the second not be more",
 				(uint64_t)wanted->nsze, (uint64_t)wanted->ncap);
-	err = brg_nvme_admin(ctrl, &sqe, &page, sizeof(page), &cqe);
+	err = brg_admin_patiently(ctrl, &sqe, &page, sizeof(page), TIMEOUT_MS, &cqe);
 	if (!err)
 		*nsid = cqe.dw0;
 	return err;
@@ -61,7 +61,7 @@ int brg_nvme_ns_delete(struct brg_nvme_ctrl *ctrl, uint32_t nsid)
 	};
 	int err = check_support(ctrl);
 
-	return err ? err : brg_admin_patiently(ctrl, &sqe, TIMEOUT_MS, NULL);
+	return err ? err : brg_admin_patiently(ctrl, &sqe, NULL, 0, TIMEOUT_MS, NULL);
 }
 
 int brg_nvme_ns_attach(struct brg_nvme_ctrl *ctrl, uint32_t nsid, const uint16_t *cntlids,
@@ -81,5 +81,5 @@ int brg_nvme_ns_attach(struct brg_nvme_ctrl *ctrl, uint32_t nsid, const uint16_t
 		return brg_fail(EINVAL, "%u controllers: it takes 1 to %zu", n,
 				RTE_DIM(list.identifier));
 	memcpy(list.identifier, cntlids, n * sizeof(*cntlids));
-	return brg_nvme_admin(ctrl, &sqe, &list, sizeof(list), NULL);
+	return brg_admin_patiently(ctrl, &sqe, &list, sizeof(list), TIMEOUT_MS, NULL);
 }

@@ -16,6 +16,7 @@
 static struct nvme_id_ns id_ns;
 static uint32_t nactive; /* namespaces, 1 and so on */
 static uint16_t status_of_commit;
+static uint32_t time_given; /* to the last command, milliseconds */
 static uint8_t received[64 * 1024];
 static size_t nreceived;
 
@@ -47,6 +48,7 @@ static uint16_t device(struct fake_admin *f, const struct brg_nvme_sqe *sqe, uin
 	size_t len = data_bytes(sqe);
 
 	*dw0 = 7;
+	time_given = f->ctrl.admin_timeout_ms;
 	if (sqe->opcode == nvme_admin_identify) {
 		if (sqe->nsid == NVME_NSID_ALL)
 			return NVME_SC_DNR | NVME_SC_INVALID_NS;
@@ -231,6 +233,7 @@ static void namespaces(void **state)
 	f->ctrl.id.oacs = NVME_CTRL_OACS_NS_MGMT;
 	assert_int_equal(brg_nvme_ns_create(&f->ctrl, &wanted, NVME_CSI_ZNS, &nsid), 0);
 	assert_int_equal(nsid, 7);
+	assert_int_equal(time_given, 120000);
 	assert_int_equal(last(f)->cdw11, NVME_CSI_ZNS << 24);
 	assert_int_equal(got->nsze, 1000);
 	assert_int_equal(got->flbas, 1);
@@ -238,10 +241,13 @@ static void namespaces(void **state)
 	wanted.ncap = 1001;
 	assert_fails(brg_nvme_ns_create(&f->ctrl, &wanted, NVME_CSI_NVM, &nsid), EINVAL, "1001");
 	assert_int_equal(brg_nvme_ns_delete(&f->ctrl, 7), 0);
+	assert_int_equal(time_given, 120000);
 	assert_int_equal(last(f)->nsid, 7);
 	assert_int_equal(last(f)->cdw10, NVME_NS_MGMT_SEL_DELETE);
 	nreceived = 0;
+	time_given = 0;
 	assert_int_equal(brg_nvme_ns_attach(&f->ctrl, 7, cntlids, 2, false), 0);
+	assert_int_equal(time_given, 120000);
 	assert_int_equal(last(f)->cdw10, NVME_NS_ATTACH_SEL_CTRL_DEATTACH);
 	assert_int_equal(list->num, 2);
 	assert_int_equal(list->identifier[1], 4);
