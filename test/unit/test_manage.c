@@ -43,6 +43,13 @@ static void list_active(uint32_t *nsids)
 		nsids[i] = i + 1;
 }
 
+/* What this device has to say, as much of it as is wanted. */
+static void send(const struct brg_nvme_sqe *sqe, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		*fake_data(sqe, len, i) = (uint8_t)(i + 1);
+}
+
 static uint16_t device(struct fake_admin *f, const struct brg_nvme_sqe *sqe, uint32_t *dw0)
 {
 	size_t len = data_bytes(sqe);
@@ -60,6 +67,10 @@ static uint16_t device(struct fake_admin *f, const struct brg_nvme_sqe *sqe, uin
 	}
 	if (sqe->opcode == nvme_admin_fw_commit)
 		return status_of_commit;
+	if (sqe->opcode == nvme_admin_security_recv)
+		send(sqe, sqe->cdw11);
+	if (sqe->opcode == nvme_admin_directive_recv)
+		send(sqe, (sqe->cdw10 + 1) * sizeof(uint32_t));
 	for (size_t i = 0; i < len; i++)
 		received[nreceived++] = *fake_data(sqe, len, i);
 	return 0;
@@ -314,8 +325,11 @@ static void payloads(void **state)
 	struct brg_nvme_directive directive = {
 		.nsid = 1, .type = 1, .operation = 3, .specific = 0x55, .data = "abcd", .len = 4};
 	struct fake_admin *f = new_device();
+	uint8_t data[16] = {0};
 	uint32_t result;
 
+	assert_fails(brg_nvme_security_receive(&f->ctrl, 1, 2, data, 1), ENOTSUP, "OACS");
+	assert_fails(brg_nvme_directive_receive(&f->ctrl, &directive, &result), ENOTSUP, "OACS");
 	assert_fails(brg_nvme_security_send(&f->ctrl, 1, 2, "x", 1), ENOTSUP, "OACS");
 	assert_fails(brg_nvme_directive_send(&f->ctrl, &directive, &result), ENOTSUP, "OACS");
 	assert_fails(brg_nvme_self_test(&f->ctrl, 0, NVME_ST_CODE_SHORT), ENOTSUP, "self-tests");
@@ -331,6 +345,22 @@ static void payloads(void **state)
 	assert_memory_equal(received, "abcd", 4);
 	directive.len = 3;
 	assert_fails(brg_nvme_directive_send(&f->ctrl, &directive, &result), EINVAL, "3 bytes");
+	directive.data = data;
+	assert_fails(brg_nvme_directive_receive(&f->ctrl, &directive, &result), EINVAL, "3 bytes");
+	directive.len = 8;
+	assert_int_equal(brg_nvme_directive_receive(&f->ctrl, &directive, &result), 0);
+	assert_int_equal(last(f)->opcode, nvme_admin_directive_recv);
+	assert_int_equal(last(f)->nsid, 1);
+	assert_int_equal(last(f)->cdw10, 1);
+	assert_int_equal(last(f)->cdw11, 0x00550103);
+	assert_int_equal(result, 7);
+	assert_memory_equal(data, "\1\2\3\4\5\6\7\10\0", 9);
+	memset(data, 0, sizeof(data));
+	assert_int_equal(brg_nvme_security_receive(&f->ctrl, 1, 0x0203, data, 5), 0);
+	assert_int_equal(last(f)->opcode, nvme_admin_security_recv);
+	assert_int_equal(last(f)->cdw10, 0x01020300);
+	assert_int_equal(last(f)->cdw11, 5);
+	assert_memory_equal(data, "\1\2\3\4\5\0", 6);
 	assert_int_equal(brg_nvme_self_test(&f->ctrl, 9, NVME_ST_CODE_EXTENDED), 0);
 	assert_int_equal(last(f)->cdw10, 2);
 	assert_int_equal(last(f)->nsid, 9);
