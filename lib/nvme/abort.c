@@ -36,6 +36,7 @@ static bool is_of(const struct brg_nvme_tracker *tracker, brg_nvme_cb cb, const 
 	brg_watch_unwrap(&t);
 	brg_latency_unwrap(&t);
 	brg_fused_unwrap(&t);
+	brg_long_unwrap(&t);
 	return t.cb && t.cb == cb && t.u.arg == arg;
 }
 

@@ -425,12 +425,15 @@ unsigned int brg_nvme_outstanding(const struct brg_nvme_qpair *qp);
  * Ask the controller to abort every command in flight that was submitted with this callback and
  * this argument (5.1), one after the other, and wait for its answers. Each command is called back
  * once as ever, by a later poll: one that was aborted with NVME_SC_ABORT_REQ, others as they end.
- * What still waits for brg_nvme_ring() is not known to the controller, which cannot abort it.
+ * What still waits for brg_nvme_ring() is not known to the controller, which cannot abort it. Of a
+ * long read or write the commands in flight are aborted; where one has been, the rest is not
+ * submitted.
  *
  * For the thread that uses the queue pair, from callbacks too.
  *
  * @return how many the controller says that it has aborted; it may as well have none. -EAGAIN:
- *         another thread uses the admin queue, or resets the controller; poll, and try again.
+ *         another thread uses the admin queue, or resets the controller; poll, and try again
+ *         (brg_errmsg() keeps what it had).
  *         -ENOENT: none is in flight. Others as brg_nvme_admin().
  */
 BRG_API

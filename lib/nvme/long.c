@@ -59,6 +59,16 @@ static void on_part(void *arg, const struct brg_nvme_cqe *cqe)
 		l->cb(l->arg, &l->cqe);
 }
 
+void brg_long_unwrap(struct brg_nvme_tracker *tracker)
+{
+	const struct brg_nvme_long *l = tracker->u.arg;
+
+	if (tracker->cb != on_part)
+		return;
+	tracker->cb = l->cb;
+	tracker->u.arg = l->arg;
+}
+
 static int start(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 		 enum nvme_io_opcode opcode, void *buf, uint64_t lba, uint32_t nblocks,
 		 struct brg_nvme_long *l, brg_nvme_cb cb, void *arg)

@@ -225,6 +225,11 @@ struct brg_nvme_tracker *brg_latency_take(struct brg_nvme_qpair *qp, brg_nvme_cb
 /** As brg_fused_unwrap(). */
 void brg_latency_unwrap(struct brg_nvme_tracker *tracker);
 
+/* long.c */
+
+/** As brg_fused_unwrap(). */
+void brg_long_unwrap(struct brg_nvme_tracker *tracker);
+
 /* watch.c */
 
 /** Look after an I/O queue pair once in a while. Returns as brg_nvme_poll(). */

@@ -126,6 +126,28 @@ static void behind_other_callbacks(void **state)
 	fake_free(f);
 }
 
+/* Those of its commands that are in flight, and so it ends without the rest. */
+static void long_transfer(void **state)
+{
+	struct fake *f = holding();
+	struct brg_nvme_qpair *qp = qpair(f);
+	uint8_t *data = aligned_alloc(4096, 128 * 4096);
+	struct brg_nvme_long l;
+	struct calls c = {0};
+
+	assert_non_null(data);
+	assert_int_equal(brg_nvme_read_long(qp, &ns, data, 0, 1000, &l, on_done, &c), 0);
+	assert_int_equal(brg_nvme_outstanding(qp), COMMANDS);
+	assert_fails(brg_nvme_abort(qp, other_callback, &c), ENOENT, "no command in flight");
+	assert_int_equal(brg_nvme_abort(qp, on_done, &c), COMMANDS);
+	assert_int_equal(drain(qp), 0);
+	assert_int_equal(c.aborted, 1);
+	assert_int_equal(ended(&c), 1);
+	assert_int_equal(stats_of(qp).submitted, COMMANDS);
+	free(data);
+	fake_free(f);
+}
+
 static struct brg_nvme_qpair *aborting;
 static struct calls others;
 
@@ -187,6 +209,7 @@ int main(void)
 		cmocka_unit_test(aborts_what_is_named),
 		cmocka_unit_test(the_controller_may_not),
 		cmocka_unit_test(behind_other_callbacks),
+		cmocka_unit_test(long_transfer),
 		cmocka_unit_test(from_a_callback),
 		cmocka_unit_test(admin_queue_out_of_reach),
 	};
