@@ -212,8 +212,9 @@ struct brg_nvme_qpair_opts {
 			    have been opened with interrupts, too */
 	bool latency; /* time every command, at some 100 instructions each: see brg_nvme_latency()
 		       */
-	bool check_buffers; /* refuse data in memory that is not mapped for DMA (-EFAULT), also at
-			       some hundred instructions, and with locks: for development */
+	bool check_buffers; /* refuse data and metadata in memory that is not mapped for DMA
+			       (-EFAULT), also at some hundred instructions, and with locks: for
+			       development */
 	bool manual;	    /* what is submitted waits for brg_nvme_ring(): one doorbell for many */
 	bool sq_in_cmb;	    /* its submission queue lies in the device: see brg_nvme_cmb_enable() */
 };

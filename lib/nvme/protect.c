@@ -71,6 +71,10 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 				ns->nsid);
 	if (separate && (!md || (uintptr_t)md & 3))
 		return brg_fail(EINVAL, "%p is no dword-aligned buffer for metadata", md);
+	if (separate)
+		err = brg_buffer_check(qp, md, (size_t)nblocks * meta->bytes);
+	if (err)
+		return err;
 	return brg_nvme_submit_data(qp, &sqe, buf, each * nblocks, cb, arg);
 }
 

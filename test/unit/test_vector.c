@@ -8,10 +8,13 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctrl.h"
+#include "device.h"
 #include "prp.h"
 
 #define DEPTH 8
@@ -437,6 +440,29 @@ static void tags(void **state)
 		     "block 1: its guard");
 }
 
+/* No memory is mapped for this device: it is told of the first that is not, if it is transferred.
+ */
+static void buffers_of_metadata_are_checked(void **state)
+{
+	const struct brg_nvme_meta meta = {.bytes = 8, .pi_type = 1};
+	struct brg_nvme_protect p = {0};
+	uint8_t *md = memory + 8 * PAGE;
+	max_align_t group[16] = {0}; /* of no container, and so nothing is mapped for it */
+	struct brg_device dev = {.group = (struct brg_group *)group};
+	char words[64];
+
+	ctrl.dev = &dev;
+	qp->checks_buffers = true;
+	snprintf(words, sizeof(words), "%p + 24 is not mapped", (void *)md);
+	assert_fails(brg_nvme_read_meta(qp, &ns, &meta, &p, memory, md, 0, 3, never, NULL), EFAULT,
+		     words);
+	p.action = true;
+	snprintf(words, sizeof(words), "%p + 1536 is not mapped", (void *)memory);
+	assert_fails(brg_nvme_read_meta(qp, &ns, &meta, &p, memory, md, 0, 3, never, NULL), EFAULT,
+		     words);
+	assert_int_equal(qp->path.sq_at, 0);
+}
+
 #define with_queue(test) cmocka_unit_test_setup_teardown(test, make_queue, free_queue)
 
 int main(void)
@@ -455,6 +481,7 @@ int main(void)
 		with_queue(reclaim_unit_handles),
 		cmocka_unit_test(guards),
 		with_queue(tags),
+		with_queue(buffers_of_metadata_are_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
