@@ -157,6 +157,9 @@ struct brg_nvme_ns {
 	uint32_t nsid;
 	uint32_t block_size; /* bytes of data per logical block */
 	uint64_t blocks;     /* NSZE, logical blocks */
+	uint64_t simple_end; /* the library's alone: see brg_nvme_is_simple() */
+	uint16_t metadata;   /* bytes of it per block: where it has any, brg_nvme_read_meta() and
+				brg_nvme_write_meta() transfer data, and no other calls */
 	struct nvme_id_ns id;
 };
 
@@ -170,7 +173,7 @@ static inline unsigned int brg_nvme_format_in_use(const struct nvme_id_ns *id)
 
 /**
  * Identify a namespace (CNS 00h). -ENOENT: not active; -ENOTSUP: its format carries metadata, which
- * read and write do not handle; see brg_nvme_ns_get_meta(). Any thread.
+ * read and write do not handle, and refuse; see brg_nvme_ns_get_meta(). Any thread.
  */
 BRG_API
 int brg_nvme_ns_get(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvme_ns *ns);
@@ -269,6 +272,7 @@ typedef void (*brg_nvme_cb)(void *arg, const struct brg_nvme_cqe *cqe);
  * @return 0 when submitted: the callback comes once. -EAGAIN: queue full, poll first (part of
  *         normal work: brg_errmsg() keeps what it had). -EINVAL: buffer not dword-aligned, nothing
  *         or too much to transfer (see brg_nvme_read_long()), or beyond the end of the namespace.
+ *         -ENOTSUP: the namespace's blocks have metadata, see brg_nvme_read_meta().
  *         -EFAULT: see brg_nvme_qpair_opts.check_buffers.
  *         -EIO: the queue pair takes no more, see brg_nvme_poll(). On failure the callback does not
  *         come.
@@ -320,7 +324,8 @@ static inline int brg_nvme_submit(struct brg_nvme_qpair *qp, const struct brg_nv
  * @param list    where the data touches more than two pages: memory for DMA as the buffer, 8 bytes
  *                for each page after the first, which do not cross a page; the caller's, and not
  *                to be changed while the command is in flight. Otherwise not used, may be NULL.
- * @return 0, or -EINVAL as brg_nvme_read(), or where the list is missing. Any thread.
+ * @return 0, or -EINVAL or -ENOTSUP as brg_nvme_read(); -EINVAL also where the list is missing. Any
+ *         thread.
  */
 BRG_API
 int brg_nvme_prepare(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns *ns,

@@ -85,12 +85,17 @@ typedef uint32_t __attribute__((may_alias)) brg_nvme_dword;
  * Whether data lies within a page, dword-aligned, and the blocks in the namespace: one that is so
  * needs no other check. @p last is the number of blocks less one, which is huge when there are
  * none.
+ *
+ * The last block's data begins below simple_end in its page. That is 0 where no request is simple:
+ * where a block is larger than a page, or has metadata; and where the namespace has not as many
+ * blocks as a page, of which more could then be asked for than it has, and their difference would
+ * wrap.
  */
-static inline bool brg_nvme_is_simple(uint64_t buf, uint64_t lba, uint64_t last,
-				      uint32_t block_size, uint64_t blocks)
+static inline bool brg_nvme_is_simple(const struct brg_nvme_ns *ns, uint64_t buf, uint64_t lba,
+				      uint64_t last)
 {
-	return !(buf & 3) && buf % BRG_NVME_PAGE + (last + 1) * block_size <= BRG_NVME_PAGE &&
-	       lba < blocks - last;
+	return !(buf & 3) && buf % BRG_NVME_PAGE + last * ns->block_size < ns->simple_end &&
+	       lba < ns->blocks - last;
 }
 
 /* Read and write have their fields in the same places (NVM Command Set 1.0, 3.2.4, 3.2.6). */
@@ -165,8 +170,7 @@ brg_nvme_submit_rw(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 	struct brg_nvme_tracker *tracker;
 	uint32_t last = nblocks - 1;
 
-	if (BRG_NVME_UNLIKELY(
-		    !brg_nvme_is_simple((uintptr_t)buf, lba, last, ns->block_size, ns->blocks)))
+	if (BRG_NVME_UNLIKELY(!brg_nvme_is_simple(ns, (uintptr_t)buf, lba, last)))
 		return brg_nvme_submit_any(qp, ns, opcode, buf, lba, nblocks, cb, arg);
 	tracker = p->free;
 	if (BRG_NVME_UNLIKELY(!tracker))

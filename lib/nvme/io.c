@@ -12,6 +12,17 @@
 #include "prp.h"
 #include "trace.h"
 
+/* It would be written behind the buffer, or to address 0. */
+int brg_io_check_format(const struct brg_nvme_ns *ns)
+{
+	if (!ns->metadata)
+		return 0;
+	return brg_fail(ENOTSUP,
+			"namespace %" PRIu32 " has %u bytes of metadata per block: use "
+			"brg_nvme_read_meta() and brg_nvme_write_meta()",
+			ns->nsid, ns->metadata);
+}
+
 int brg_io_check(size_t max_transfer, const struct brg_nvme_ns *ns, const void *data, uint64_t lba,
 		 uint32_t nblocks)
 {
@@ -31,7 +42,7 @@ int brg_io_check(size_t max_transfer, const struct brg_nvme_ns *ns, const void *
 				"blocks %" PRIu64 " to %" PRIu64
 				" are beyond the namespace's %" PRIu64,
 				lba, lba + nblocks - 1, ns->blocks);
-	return 0;
+	return brg_io_check_format(ns);
 }
 
 int brg_io_fill(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, uint32_t dw0,
@@ -102,7 +113,7 @@ put_row(struct brg_nvme_path *p, const struct brg_nvme_ns *ns, enum nvme_io_opco
 	struct brg_nvme_tracker *tracker = p->free;
 	uint32_t room = p->depth - brg_nvme_tail(p);
 
-	if (bytes > BRG_PRP_PAGE || ns->blocks < nblocks)
+	if (bytes > BRG_PRP_PAGE || !ns->simple_end)
 		return io;
 	if (end - io > room)
 		end = io + room;

@@ -53,6 +53,11 @@ static int identify_ns(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvm
 	ns->nsid = nsid;
 	ns->block_size = UINT32_C(1) << shift;
 	ns->blocks = ns->id.nsze;
+	ns->metadata = format_of(ns)->ms;
+	ns->simple_end = 0;
+	if (!ns->metadata && ns->block_size <= BRG_PRP_PAGE &&
+	    ns->blocks >= BRG_PRP_PAGE / ns->block_size)
+		ns->simple_end = BRG_SIMPLE_END(ns->block_size);
 	return 0;
 }
 
@@ -62,11 +67,11 @@ int brg_nvme_ns_get(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_nvme_n
 
 	if (err)
 		return err;
-	if (format_of(ns)->ms)
+	if (ns->metadata)
 		return brg_fail(ENOTSUP,
 				"%s: namespace %" PRIu32 " has %u bytes of metadata per block; "
 				"format it without",
-				ctrl->bdf, nsid, format_of(ns)->ms);
+				ctrl->bdf, nsid, ns->metadata);
 	return 0;
 }
 
@@ -94,7 +99,7 @@ int brg_nvme_ns_get_meta(struct brg_nvme_ctrl *ctrl, uint32_t nsid, struct brg_n
 	if (err)
 		return err;
 	*meta = (struct brg_nvme_meta){
-		.bytes = format_of(ns)->ms,
+		.bytes = ns->metadata,
 		.extended = ns->id.flbas & NVME_NS_FLBAS_META_EXT,
 		.pi_type = ns->id.dps & NVME_NS_DPS_PI_MASK,
 		.pi_first = ns->id.dps & NVME_NS_DPS_PI_FIRST,

@@ -174,7 +174,14 @@ int brg_buffer_check(const struct brg_nvme_qpair *qp, const void *buf, size_t le
 
 /* io.c */
 
-/** What a request must be: -EINVAL and a sentence, where its data or its blocks are not so. */
+/** brg_nvme_ns.simple_end where there are such requests, see brg_nvme_is_simple(). */
+#define BRG_SIMPLE_END(block_size) (BRG_PRP_PAGE - (block_size) + 1)
+
+/** -ENOTSUP, and a sentence, where a namespace's blocks have metadata. */
+int brg_io_check_format(const struct brg_nvme_ns *ns);
+
+/** What a request must be: -EINVAL and a sentence, where its data or its blocks are not so; errors
+ *  of brg_io_check_format(). */
 int brg_io_check(size_t max_transfer, const struct brg_nvme_ns *ns, const void *data, uint64_t lba,
 		 uint32_t nblocks);
 

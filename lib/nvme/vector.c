@@ -155,8 +155,11 @@ static int submit(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
 	};
 	struct layout l = {.qp = qp};
 	struct iovec piece;
-	int err = 0;
+	int err;
 
+	err = brg_io_check_format(ns);
+	if (err)
+		return err;
 	if (!tracker)
 		return brg_queue_full(qp);
 	/* That of the command that brg_nvme_submit() is about to take. */

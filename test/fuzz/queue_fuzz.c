@@ -43,7 +43,8 @@ struct world {
 	struct doorbells shadow, event; /* side by side */
 };
 
-static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
+static const struct brg_nvme_ns ns = {
+	.nsid = 1, .block_size = 512, .blocks = 1000, .simple_end = BRG_SIMPLE_END(512)};
 static struct brg_nvme_ctrl ctrl = {.id.fuses = NVME_CTRL_FUSES_COMPARE_AND_WRITE};
 static char data_buffer[MAX_TRANSFER + BRG_PRP_PAGE];
 

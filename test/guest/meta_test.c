@@ -150,6 +150,8 @@ static void plain_metadata(void **state)
 		assert_int_equal(read_meta(&none), 0);
 		check_same();
 		assert_fails(brg_nvme_ns_get(ctrl, 1, &refused), ENOTSUP, "16 bytes of metadata");
+		assert_fails(brg_nvme_read(qp, &ns, in, LBA, 1, io_done, &io), ENOTSUP,
+			     "16 bytes of metadata per block: use brg_nvme_read_meta()");
 		assert_fails(
 			brg_nvme_read_meta(qp, &ns, &meta, &action, in, in_md, 0, 1, io_done, &io),
 			EINVAL, "no protection information");

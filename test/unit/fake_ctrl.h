@@ -306,7 +306,8 @@ static inline bool is_bus_master(struct fake *f)
 	return command & PCI_COMMAND_MASTER;
 }
 
-static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
+static const struct brg_nvme_ns ns = {
+	.nsid = 1, .block_size = 512, .blocks = 1000, .simple_end = BRG_SIMPLE_END(512)};
 
 /* How the commands of a test ended, by brg_nvme_status_errno(). */
 struct calls {

@@ -267,6 +267,49 @@ static void namespaces(void **state)
 	fake_admin_free(f);
 }
 
+/* Which requests the fast path may have is decided here. */
+static void namespaces_as_io_needs_them(void **state)
+{
+	struct fake_admin *f = new_device();
+	struct brg_nvme_meta meta;
+	struct brg_nvme_ns ns;
+
+	id_ns.nsze = 8;
+	assert_int_equal(brg_nvme_ns_get(&f->ctrl, 1, &ns), 0);
+	assert_int_equal(ns.block_size, 512);
+	assert_int_equal(ns.metadata, 0);
+	assert_true(brg_nvme_is_simple(&ns, 0, 0, 7));
+	assert_true(brg_nvme_is_simple(&ns, 4096 - 512, 7, 0));
+	assert_false(brg_nvme_is_simple(&ns, 4096 - 508, 7, 0));
+	assert_false(brg_nvme_is_simple(&ns, 4, 0, 7));
+	assert_false(brg_nvme_is_simple(&ns, 2, 0, 0));
+	assert_false(brg_nvme_is_simple(&ns, 0, 1, 7));
+	assert_false(brg_nvme_is_simple(&ns, 0, 8, 0));
+	assert_false(brg_nvme_is_simple(&ns, 0, UINT64_MAX, 0));
+	assert_false(brg_nvme_is_simple(&ns, 0, 0, UINT32_MAX)); /* no blocks */
+	id_ns.nsze = 7;
+	assert_int_equal(brg_nvme_ns_get(&f->ctrl, 1, &ns), 0);
+	assert_false(brg_nvme_is_simple(&ns, 0, 0, 0));
+	assert_false(brg_nvme_is_simple(&ns, 0, 0, 7));
+
+	id_ns.nsze = 1000;
+	id_ns.flbas = 1;
+	assert_fails(brg_nvme_ns_get(&f->ctrl, 1, &ns), ENOTSUP, "8 bytes of metadata");
+	assert_int_equal(brg_nvme_ns_get_meta(&f->ctrl, 1, &ns, &meta), 0);
+	assert_int_equal(ns.metadata, 8);
+	assert_int_equal(meta.bytes, 8);
+	assert_false(brg_nvme_is_simple(&ns, 0, 0, 0));
+	id_ns.lbaf[1] = (struct nvme_lbaf){.ds = 12};
+	assert_int_equal(brg_nvme_ns_get(&f->ctrl, 1, &ns), 0);
+	assert_true(brg_nvme_is_simple(&ns, 4096, 999, 0));
+	assert_false(brg_nvme_is_simple(&ns, 4096 + 4, 0, 0));
+	id_ns.lbaf[1].ds = 13; /* a block is two pages */
+	assert_int_equal(brg_nvme_ns_get(&f->ctrl, 1, &ns), 0);
+	assert_int_equal(ns.block_size, 8192);
+	assert_false(brg_nvme_is_simple(&ns, 0, 0, 0));
+	fake_admin_free(f);
+}
+
 static size_t reported;
 
 static void on_progress(void *arg, size_t sent)
@@ -377,10 +420,15 @@ static int start_eal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(format),	 cmocka_unit_test(format_is_refused),
-		cmocka_unit_test(format_of_all), cmocka_unit_test(sanitize),
-		cmocka_unit_test(namespaces),	 cmocka_unit_test(firmware),
-		cmocka_unit_test(payloads),	 cmocka_unit_test(format_of_one_is_of_all),
+		cmocka_unit_test(format),
+		cmocka_unit_test(format_is_refused),
+		cmocka_unit_test(format_of_all),
+		cmocka_unit_test(sanitize),
+		cmocka_unit_test(namespaces),
+		cmocka_unit_test(namespaces_as_io_needs_them),
+		cmocka_unit_test(firmware),
+		cmocka_unit_test(payloads),
+		cmocka_unit_test(format_of_one_is_of_all),
 	};
 
 	return cmocka_run_group_tests(tests, start_eal, NULL);

@@ -46,7 +46,8 @@ struct kind {
 	bool shadows, manual;
 };
 
-static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 1000};
+static const struct brg_nvme_ns ns = {
+	.nsid = 1, .block_size = 512, .blocks = 1000, .simple_end = BRG_SIMPLE_END(512)};
 
 static struct fake *fake_of(uint16_t depth, const struct kind *kind)
 {
@@ -480,7 +481,10 @@ static void abort_calls_back(void **state)
 static void commands_are_encoded(void **state)
 {
 	struct fake *f = fake_new(4);
-	struct brg_nvme_ns big = {.nsid = 7, .block_size = 4096, .blocks = UINT64_MAX};
+	struct brg_nvme_ns big = {.nsid = 7,
+				  .block_size = 4096,
+				  .blocks = UINT64_MAX,
+				  .simple_end = BRG_SIMPLE_END(4096)};
 	uint64_t buf = (uintptr_t)f->dma + 8;
 	struct call call = {0};
 	const struct brg_nvme_sqe *sqe;
@@ -541,6 +545,31 @@ static void bad_requests_are_refused(void **state)
 	assert_int_equal(f->sq_doorbell, 0);
 	assert_int_equal(brg_nvme_outstanding(f->qp), 0);
 	assert_int_equal(brg_nvme_read(f->qp, &ns, buf, 744, 256, on_done, &call), 0);
+	fake_free(f);
+}
+
+/* In one of fewer blocks than a page has, more may be asked for than there are. */
+static void small_namespaces_end_as_well(void **state)
+{
+	const struct brg_nvme_ns small = {.nsid = 1, .block_size = 512, .blocks = 4};
+	struct fake *f = fake_new(8);
+	struct call call = {0};
+	struct brg_nvme_io io = {f->dma, 0, 5, on_done, &call};
+
+	for (uint32_t n = 5; n <= 8; n++) {
+		assert_fails(brg_nvme_read(f->qp, &small, f->dma, 0, n, on_done, &call), EINVAL,
+			     "beyond the namespace's 4");
+		assert_fails(brg_nvme_write(f->qp, &small, f->dma, 0, n, on_done, &call), EINVAL,
+			     "beyond the namespace's 4");
+	}
+	assert_fails(brg_nvme_read_many(f->qp, &small, &io, 1), EINVAL, "beyond");
+	assert_fails(brg_nvme_read(f->qp, &small, f->dma, 4, 1, on_done, &call), EINVAL, "beyond");
+	assert_int_equal(brg_nvme_outstanding(f->qp), 0);
+	assert_int_equal(brg_nvme_read(f->qp, &small, f->dma, 0, 4, on_done, &call), 0);
+	io.nblocks = 3;
+	io.lba = 1;
+	assert_int_equal(brg_nvme_read_many(f->qp, &small, &io, 1), 1);
+	assert_int_equal(brg_nvme_outstanding(f->qp), 2);
 	fake_free(f);
 }
 
@@ -677,6 +706,7 @@ int main(void)
 		cmocka_unit_test(abort_calls_back),
 		cmocka_unit_test(commands_are_encoded),
 		cmocka_unit_test(bad_requests_are_refused),
+		cmocka_unit_test(small_namespaces_end_as_well),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(prepared_commands),
 		cmocka_unit_test(lists_stay_in_their_pages),

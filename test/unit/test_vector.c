@@ -25,7 +25,8 @@ static struct brg_nvme_qpair *qp;
 static uint32_t sq_doorbell, cq_doorbell;
 static uint8_t *memory;
 static void *dma;
-static const struct brg_nvme_ns ns = {.nsid = 1, .block_size = 512, .blocks = 100000};
+static const struct brg_nvme_ns ns = {
+	.nsid = 1, .block_size = 512, .blocks = 100000, .simple_end = BRG_SIMPLE_END(512)};
 
 static int make_queue(void **state)
 {
@@ -463,6 +464,49 @@ static void buffers_of_metadata_are_checked(void **state)
 	assert_int_equal(qp->path.sq_at, 0);
 }
 
+#define assert_has_metadata(call) \
+	assert_fails((call), ENOTSUP, "namespace 3 has 8 bytes of metadata per block")
+
+/* Data without it, as all calls but two have it, is not what such a namespace transfers. */
+static void metadata_is_not_for_plain_calls(void **state)
+{
+	const struct brg_nvme_ns with = {
+		.nsid = 3, .block_size = 512, .blocks = 1000, .metadata = 8};
+	const struct brg_nvme_zoned zoned = {.zone_blocks = 100, .append_blocks = 8};
+	const struct brg_nvme_meta meta = {.bytes = 8, .extended = true};
+	const struct brg_nvme_protect none = {0};
+	const struct brg_nvme_io io = {memory, 0, 1, never, NULL};
+	const struct iovec piece = {memory, 512};
+	struct brg_nvme_long l;
+	struct brg_nvme_sqe sqe;
+	uint64_t list[8];
+
+	ctrl.id.oncs = NVME_CTRL_ONCS_COMPARE;
+	ctrl.id.fuses = NVME_CTRL_FUSES_COMPARE_AND_WRITE;
+	ctrl.max_transfer = 8 * PAGE;
+	assert_int_equal(brg_fused_init(qp), 0);
+	assert_has_metadata(brg_nvme_read(qp, &with, memory, 0, 1, never, NULL));
+	assert_has_metadata(brg_nvme_read(qp, &with, memory, 0, 16, never, NULL));
+	assert_has_metadata(brg_nvme_write(qp, &with, memory, 0, 1, never, NULL));
+	assert_has_metadata(brg_nvme_read_many(qp, &with, &io, 1));
+	assert_has_metadata(brg_nvme_write_many(qp, &with, &io, 1));
+	assert_has_metadata(brg_nvme_compare(qp, &with, memory, 0, 1, never, NULL));
+	assert_has_metadata(
+		brg_nvme_compare_and_write(qp, &with, memory, memory, 0, 1, never, NULL));
+	assert_has_metadata(brg_nvme_zone_append(qp, &with, &zoned, memory, 0, 1, never, NULL));
+	assert_has_metadata(brg_nvme_read_long(qp, &with, memory, 0, 100, &l, never, NULL));
+	assert_has_metadata(brg_nvme_write_long(qp, &with, memory, 0, 100, &l, never, NULL));
+	assert_has_metadata(brg_nvme_readv(qp, &with, &piece, 1, 0, never, NULL));
+	assert_has_metadata(brg_nvme_writev(qp, &with, &piece, 1, 0, never, NULL));
+	assert_has_metadata(
+		brg_nvme_prepare(&ctrl, &with, nvme_cmd_read, memory, 0, 1, list, &sqe));
+	assert_int_equal(qp->path.sq_at, 0);
+	assert_int_equal(
+		brg_nvme_read_meta(qp, &with, &meta, &none, memory, NULL, 0, 1, never, NULL), 0);
+	assert_true(qp->path.sq_at != 0);
+	free(qp->halves);
+}
+
 #define with_queue(test) cmocka_unit_test_setup_teardown(test, make_queue, free_queue)
 
 int main(void)
@@ -482,6 +526,7 @@ int main(void)
 		cmocka_unit_test(guards),
 		with_queue(tags),
 		with_queue(buffers_of_metadata_are_checked),
+		with_queue(metadata_is_not_for_plain_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
