@@ -285,6 +285,25 @@ static inline int brg_nvme_write(struct brg_nvme_qpair *qp, const struct brg_nvm
 				 const void *buf, uint64_t lba, uint32_t nblocks, brg_nvme_cb cb,
 				 void *arg);
 
+/**
+ * Read blocks with flags of the command (NVM Command Set 1.0, 3.2.4), at some more instructions:
+ * NVME_IO_FUA (from or to non-volatile media, past a volatile cache), NVME_IO_LR (give up early on
+ * blocks that are hard to read or write), or both. To a command that was built they are added as
+ *
+ *     sqe.cdw12 |= (uint32_t)NVME_IO_FUA << 16;
+ *
+ * @param flags  of enum nvme_io_control_flags.
+ * @return as brg_nvme_read(); also -EINVAL: another flag.
+ */
+BRG_API
+int brg_nvme_read_flags(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
+			uint64_t lba, uint32_t nblocks, uint16_t flags, brg_nvme_cb cb, void *arg);
+
+/** Write blocks with flags. As brg_nvme_read_flags(). */
+BRG_API
+int brg_nvme_write_flags(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
+			 uint64_t lba, uint32_t nblocks, uint16_t flags, brg_nvme_cb cb, void *arg);
+
 /** One of many reads or writes: as the arguments of brg_nvme_read(). */
 struct brg_nvme_io {
 	void *buf;
@@ -319,7 +338,7 @@ static inline int brg_nvme_submit(struct brg_nvme_qpair *qp, const struct brg_nv
 				  brg_nvme_cb cb, void *arg);
 
 /**
- * Build a read or a write once, to submit it many times.
+ * Build a read or a write once, to submit it many times; for flags see brg_nvme_read_flags().
  * @param opcode  nvme_cmd_read or nvme_cmd_write; buffer and blocks are as for brg_nvme_read().
  * @param list    where the data touches more than two pages: memory for DMA as the buffer, 8 bytes
  *                for each page after the first, which do not cross a page; the caller's, and not

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What brg_nvme_path.h leaves of submitting: requests of more than a page, those that are refused,
- * many at once, and commands that are built beforehand.
+ * many at once, those with flags, and commands that are built beforehand.
  */
 
 #include <errno.h>
@@ -220,6 +220,42 @@ int brg_nvme_prepare(const struct brg_nvme_ctrl *ctrl, const struct brg_nvme_ns 
 				last - first + 1, buf);
 	sqe->prp2 = brg_prp2(first, last, list);
 	return 0;
+}
+
+static int submit_flags(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns,
+			enum nvme_io_opcode opcode, void *buf, uint64_t lba, uint32_t nblocks,
+			uint16_t flags, brg_nvme_cb cb, void *arg)
+{
+	const struct brg_nvme_sqe sqe = {
+		.opcode = opcode,
+		.nsid = ns->nsid,
+		.cdw10 = lba,
+		.cdw11 = lba >> 32,
+		.cdw12 = (nblocks - 1) | (uint32_t)flags << 16,
+	};
+	int err = brg_io_check(qp->max_transfer, ns, buf, lba, nblocks);
+
+	if (err)
+		return err;
+	if (flags & ~(NVME_IO_FUA | NVME_IO_LR))
+		return brg_fail(EINVAL,
+				"flags %#x: a read or write takes NVME_IO_FUA and NVME_IO_LR",
+				flags);
+	return brg_nvme_submit_data(qp, &sqe, buf, (size_t)nblocks * ns->block_size, cb, arg);
+}
+
+int brg_nvme_read_flags(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, void *buf,
+			uint64_t lba, uint32_t nblocks, uint16_t flags, brg_nvme_cb cb, void *arg)
+{
+	return submit_flags(qp, ns, nvme_cmd_read, buf, lba, nblocks, flags, cb, arg);
+}
+
+int brg_nvme_write_flags(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, const void *buf,
+			 uint64_t lba, uint32_t nblocks, uint16_t flags, brg_nvme_cb cb, void *arg)
+{
+	/* Only read from: the direction is in the opcode. */
+	return submit_flags(qp, ns, nvme_cmd_write, (void *)(uintptr_t)buf, lba, nblocks, flags, cb,
+			    arg);
 }
 
 int brg_nvme_flush(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *ns, brg_nvme_cb cb,

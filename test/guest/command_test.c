@@ -105,6 +105,39 @@ static void long_transfers(void **state)
 	assert_true(pattern_is(other, BUFFER, 20, 0));
 }
 
+/* The controller takes them, and the data is what it is without. */
+static void flags(const struct brg_nvme_ns *n)
+{
+	size_t bytes = 5 * n->block_size;
+
+	pattern_fill(buf, bytes, 30, 0);
+	assert_int_equal(
+		status_of(brg_nvme_write_flags(qp, n, buf, 77, 5, NVME_IO_FUA, io_done, &io)), 0);
+	assert_int_equal(
+		status_of(brg_nvme_read_flags(qp, n, other, 77, 5, NVME_IO_FUA, io_done, &io)), 0);
+	assert_true(pattern_is(other, bytes, 30, 0));
+	memset(other, 0, bytes);
+	assert_int_equal(status_of(brg_nvme_read_flags(qp, n, other, 77, 5,
+						       NVME_IO_FUA | NVME_IO_LR, io_done, &io)),
+			 0);
+	assert_true(pattern_is(other, bytes, 30, 0));
+}
+
+static void forced_to_the_media(void **state)
+{
+	struct brg_nvme_sqe sqe;
+
+	flags(&ns);
+	flags(&large);
+	/* One that was built. */
+	pattern_fill(buf, PAGE, 31, 0);
+	assert_works(brg_nvme_prepare(ctrl, &large, nvme_cmd_write, buf, 78, 1, NULL, &sqe));
+	sqe.cdw12 |= (uint32_t)NVME_IO_FUA << 16;
+	assert_int_equal(status_of(brg_nvme_submit(qp, &sqe, io_done, &io)), 0);
+	assert_int_equal(read_blocks(qp, &large, other, 78, 1), 0);
+	assert_true(pattern_is(other, PAGE, 31, 0));
+}
+
 static void compare(const struct brg_nvme_ns *n)
 {
 	fill(n, 40, 5, 2);
@@ -451,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_transfers),
 		cmocka_unit_test(long_transfers),
+		cmocka_unit_test(forced_to_the_media),
 		cmocka_unit_test(compares),
 		cmocka_unit_test(zeroes),
 		cmocka_unit_test(deallocates),

@@ -464,6 +464,42 @@ static void buffers_of_metadata_are_checked(void **state)
 	assert_int_equal(qp->path.sq_at, 0);
 }
 
+static void flags_of_commands(void **state)
+{
+	const uint16_t both = NVME_IO_FUA | NVME_IO_LR;
+	const uint64_t *list;
+
+	assert_int_equal(brg_nvme_write_flags(qp, &ns, memory, 7, 8, NVME_IO_FUA, never, NULL), 0);
+	assert_int_equal(last()->opcode, nvme_cmd_write);
+	assert_int_equal(last()->nsid, 1);
+	assert_int_equal(last()->cdw10, 7);
+	assert_true(last()->cdw12 == (UINT32_C(1) << 30 | 7));
+	assert_true(last()->prp1 == (uintptr_t)memory && !last()->prp2);
+	assert_int_equal(
+		brg_nvme_read_flags(qp, &ns, memory + 512, 99984, 16, NVME_IO_LR, never, NULL), 0);
+	assert_int_equal(last()->opcode, nvme_cmd_read);
+	assert_true(last()->cdw12 == (UINT32_C(1) << 31 | 15));
+	assert_true(last()->prp1 == (uintptr_t)memory + 512);
+	list = (const uint64_t *)(uintptr_t)last()->prp2;
+	assert_true(list[0] == (uintptr_t)memory + PAGE && list[1] == (uintptr_t)memory + 2 * PAGE);
+	assert_int_equal(brg_nvme_read_flags(qp, &ns, memory, 0, 1, both, never, NULL), 0);
+	assert_true(last()->cdw12 == UINT32_C(3) << 30);
+	assert_int_equal(brg_nvme_read_flags(qp, &ns, memory, 0, 1, 0, never, NULL), 0);
+	assert_int_equal(last()->cdw12, 0);
+
+	assert_fails(brg_nvme_read_flags(qp, &ns, memory, 0, 1, NVME_IO_PRINFO_PRACT, never, NULL),
+		     EINVAL, "flags 0x2000");
+	assert_fails(brg_nvme_read_flags(qp, &ns, memory, 99999, 2, both, never, NULL), EINVAL,
+		     "beyond");
+	assert_fails(brg_nvme_read_flags(qp, &ns, memory, 0, 0, both, never, NULL), EINVAL,
+		     "no blocks");
+	assert_fails(brg_nvme_read_flags(qp, &ns, memory + 2, 0, 1, both, never, NULL), EINVAL,
+		     "dword");
+	assert_fails(brg_nvme_read_flags(qp, &ns, memory, 0, 65, both, never, NULL), EINVAL,
+		     "65 blocks of 512 bytes");
+	assert_int_equal(brg_nvme_outstanding(qp), 4);
+}
+
 #define assert_has_metadata(call) \
 	assert_fails((call), ENOTSUP, "namespace 3 has 8 bytes of metadata per block")
 
@@ -488,6 +524,9 @@ static void metadata_is_not_for_plain_calls(void **state)
 	assert_has_metadata(brg_nvme_read(qp, &with, memory, 0, 1, never, NULL));
 	assert_has_metadata(brg_nvme_read(qp, &with, memory, 0, 16, never, NULL));
 	assert_has_metadata(brg_nvme_write(qp, &with, memory, 0, 1, never, NULL));
+	assert_has_metadata(brg_nvme_read_flags(qp, &with, memory, 0, 1, NVME_IO_FUA, never, NULL));
+	assert_has_metadata(
+		brg_nvme_write_flags(qp, &with, memory, 0, 1, NVME_IO_FUA, never, NULL));
 	assert_has_metadata(brg_nvme_read_many(qp, &with, &io, 1));
 	assert_has_metadata(brg_nvme_write_many(qp, &with, &io, 1));
 	assert_has_metadata(brg_nvme_compare(qp, &with, memory, 0, 1, never, NULL));
@@ -526,6 +565,7 @@ int main(void)
 		cmocka_unit_test(guards),
 		with_queue(tags),
 		with_queue(buffers_of_metadata_are_checked),
+		with_queue(flags_of_commands),
 		with_queue(metadata_is_not_for_plain_calls),
 	};
 
