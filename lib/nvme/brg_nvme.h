@@ -70,8 +70,9 @@ enum brg_nvme_verdict {
 };
 
 /**
- * Called by brg_nvme_poll() for a command that has been in flight for the time-out, or up to a
- * quarter longer. It may submit, and send admin commands, but not poll, reset or free.
+ * Called by brg_nvme_poll() for a command that has been in flight for the time-out, or longer: by
+ * up to a quarter of it and half a second, as far as there are polls. It may submit, and send admin
+ * commands, but not poll, reset or free.
  */
 typedef enum brg_nvme_verdict (*brg_nvme_timeout_cb)(void *arg, struct brg_nvme_qpair *qp,
 						     uint16_t cid);
@@ -82,7 +83,9 @@ struct brg_nvme_opts {
 				      queue pairs take a brg_bar_share() each */
 	uint16_t io_queues;	   /* I/O queue pairs to ask for; 0: one per lcore of EAL */
 	uint32_t admin_timeout_ms; /* for one admin command; 0: 10,000 */
-	uint32_t io_timeout_ms;	   /* for one I/O command, see brg_nvme_timeout_cb; 0: 30,000 */
+	uint32_t io_timeout_ms;	   /* for one I/O command, see brg_nvme_timeout_cb; 0: 30,000. What
+				      is in flight is looked at four times in it, but not more
+				      often than every 100 ms: less than 400 is as 400 */
 	brg_nvme_timeout_cb on_timeout; /* NULL: abort a late command, then reset */
 	void *timeout_arg;
 	bool interrupts;	  /* connect an MSI-X vector per queue pair, for those that
@@ -223,7 +226,8 @@ struct brg_nvme_qpair_opts {
 };
 
 /**
- * Create an I/O queue pair, its memory on the device's NUMA node.
+ * Create an I/O queue pair, its memory on the device's NUMA node. Any thread may create it for
+ * another.
  *
  * The queue pair belongs to the lcore that uses it: submit and poll are for one thread at a time,
  * which a reset waits for: see brg_nvme_hand_over().
@@ -241,10 +245,11 @@ int brg_nvme_qpair_create(struct brg_nvme_ctrl *ctrl, const struct brg_nvme_qpai
 			  struct brg_nvme_qpair **qp);
 
 /**
- * Delete both queues and free the pair. Callbacks of commands still outstanding are called with
- * "Command Aborted due to SQ Deletion". Where the controller does not delete the queues, it may
- * still use what they point to: they are then called by brg_nvme_reset() or brg_nvme_close(), once
- * it cannot any more. NULL is allowed. Not from a callback.
+ * Delete both queues and free the pair: for the thread that uses it, or any other once that does so
+ * no more. Not from a callback. Callbacks of commands still outstanding are called with "Command
+ * Aborted due to SQ Deletion". Where the controller does not delete the queues, it may still use
+ * what they point to: they are then called by brg_nvme_reset() or brg_nvme_close(), once it cannot
+ * any more. NULL is allowed.
  */
 BRG_API
 void brg_nvme_qpair_free(struct brg_nvme_qpair *qp);
@@ -435,7 +440,8 @@ struct brg_nvme_stats {
 	uint64_t timeouts;  /* commands found late, each as often as it was */
 	uint64_t aborts;    /* sent */
 	uint64_t strays;    /* completions of commands that were not in flight */
-	uint64_t resets;    /* of the controller */
+	uint64_t resets;    /* of the controller: what was set and not saved is lost with each, see
+			       brg_nvme_feature_set() */
 };
 
 /** For the thread that uses the queue pair; others may get torn figures. */
