@@ -132,11 +132,14 @@ int brg_admin_patiently(struct brg_nvme_ctrl *ctrl, struct brg_nvme_sqe *sqe, vo
 			size_t len, uint32_t timeout_ms, struct brg_nvme_cqe *cqe)
 {
 	uint32_t usual = ctrl->admin_timeout_ms;
-	int err;
+	int err = brg_ctrl_lock(ctrl);
 
+	if (err)
+		return err;
 	ctrl->admin_timeout_ms = RTE_MAX(usual, timeout_ms);
-	err = brg_nvme_admin(ctrl, sqe, data, len, cqe);
+	err = run_with_data(ctrl, sqe, data, len, cqe);
 	ctrl->admin_timeout_ms = usual;
+	pthread_mutex_unlock(&ctrl->lock);
 	return err;
 }
 

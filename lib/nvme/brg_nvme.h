@@ -711,6 +711,7 @@ int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_e
 /**
  * Tell what has happened. Where the controller did not take the mask after a reset, which is logged
  * then, it is given it again first. Any thread.
+ * Not from a callback of a command.
  * @return how many callbacks were made, or a negative errno.
  */
 BRG_API

@@ -111,9 +111,10 @@ static int start_listening(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_e
 int brg_nvme_events_listen(struct brg_nvme_ctrl *ctrl, uint32_t mask, brg_nvme_event_cb cb,
 			   void *arg)
 {
-	int err;
+	int err = brg_ctrl_lock(ctrl);
 
-	pthread_mutex_lock(&ctrl->lock);
+	if (err)
+		return err;
 	err = start_listening(ctrl, mask, cb, arg);
 	pthread_mutex_unlock(&ctrl->lock);
 	return err;
@@ -149,14 +150,15 @@ static void tell(struct brg_nvme_ctrl *ctrl)
 
 	pthread_mutex_unlock(&ctrl->lock);
 	cb(arg, &event);
-	pthread_mutex_lock(&ctrl->lock);
+	brg_ctrl_lock_parked(ctrl);
 }
 
 int brg_nvme_events_poll(struct brg_nvme_ctrl *ctrl)
 {
-	int told = 0, err;
+	int told = 0, err = brg_ctrl_lock(ctrl);
 
-	pthread_mutex_lock(&ctrl->lock);
+	if (err)
+		return err;
 	err = keep_listening(ctrl);
 	if (!err)
 		err = brg_nvme_poll(ctrl->admin, 0);

@@ -36,6 +36,8 @@ int brg_nvme_write_placed(struct brg_nvme_qpair *qp, const struct brg_nvme_ns *n
 	int err = check_support(qp);
 
 	if (!err)
+		err = brg_io_check_format(ns);
+	if (!err)
 		err = brg_command_range(ns, lba, nblocks, MOST_BLOCKS);
 	if (err)
 		return err;

@@ -5,9 +5,12 @@
  */
 
 #include <errno.h>
+#include <time.h>
 
 #include "base.h"
 #include "ctrl.h"
+
+#define WHILE_NS 1000000
 
 /* The next queue pair that the calling thread polls. Under the lock of the list, as the other one
  * is somebody else's. */
@@ -45,25 +48,37 @@ static void park_own(struct brg_nvme_ctrl *ctrl)
 	pthread_mutex_unlock(&ctrl->list_lock);
 }
 
+/* Waits in the mutex, not beside it: else who has it most of the time would have it always. */
+static bool lock_for_a_while(struct brg_nvme_ctrl *ctrl)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += WHILE_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return !pthread_mutex_clocklock(&ctrl->lock, CLOCK_MONOTONIC, &until);
+}
+
 int brg_ctrl_lock(struct brg_nvme_ctrl *ctrl)
 {
-	while (pthread_mutex_trylock(&ctrl->lock)) {
+	while (!lock_for_a_while(ctrl)) {
 		if (atomic_load(&ctrl->resetting) && polls_any(ctrl))
 			return brg_fail(EAGAIN,
 					"%s: another thread resets the controller, and waits for "
 					"this one to poll its queue pairs",
 					ctrl->bdf);
-		brg_breathe();
 	}
 	return 0;
 }
 
 void brg_ctrl_lock_parked(struct brg_nvme_ctrl *ctrl)
 {
-	while (pthread_mutex_trylock(&ctrl->lock)) {
+	while (!lock_for_a_while(ctrl)) {
 		if (atomic_load(&ctrl->resetting))
 			park_own(ctrl);
-		brg_breathe();
 	}
 }
 

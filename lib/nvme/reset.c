@@ -211,10 +211,10 @@ int brg_reset_by_poller(struct brg_nvme_qpair *qp)
 	if (!err)
 		brg_events_again(ctrl);
 	pthread_mutex_unlock(&ctrl->lock);
-	brg_qpair_free_orphans(ctrl);
 	if (err == -EBUSY)
 		return err;
 	if (err)
 		BRG_LOG(ERR, "%s", brg_errmsg());
+	brg_qpair_free_orphans(ctrl);
 	return brg_gate_poll(qp, 0);
 }
