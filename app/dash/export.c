@@ -32,7 +32,7 @@ static const struct format formats[] = {
 };
 
 struct options {
-	struct source source;
+	struct reader reader;
 	const char *path;
 	const struct format *format;
 };
@@ -60,7 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &o->source;
+		state->child_inputs[0] = &o->reader;
 		return 0;
 	case OPT_FORMAT:
 		for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
@@ -282,7 +282,7 @@ static int write_file(const struct options *o, struct store *store)
 		free(new);
 		return -1;
 	}
-	ret = o->format->write(store, &o->source.filter, out);
+	ret = o->format->write(store, &o->reader.filter, out);
 	if (fclose(out) && ret == 0) {
 		warn("%s", new);
 		ret = -1;
@@ -297,17 +297,17 @@ static int write_file(const struct options *o, struct store *store)
 
 int cmd_export(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&reader_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct options o = {.format = &formats[0]};
 	struct store *store;
 	int ret = -1;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	store = store_open(o.source.db, false);
+	store = store_open(o.reader.db, false);
 	if (store)
 		ret = o.path ? write_file(&o, store)
-			     : o.format->write(store, &o.source.filter, stdout);
+			     : o.format->write(store, &o.reader.filter, stdout);
 	store_close(store);
 	if (ret == 0 && fflush(stdout)) {
 		warn("stdout");

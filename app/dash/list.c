@@ -11,7 +11,7 @@
 #include "walk.h"
 
 struct list {
-	struct source source;
+	struct reader reader;
 	bool json, runs;
 };
 
@@ -31,7 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &l->source;
+		state->child_inputs[0] = &l->reader;
 		return 0;
 	case 'j':
 		l->json = true;
@@ -76,7 +76,7 @@ static int list_series(const struct list *l, struct store *store)
 	static const char *const heads[] = {"series",	"benchmark", "handler", "metric",
 					    ">results", ">newest",   "unit",	"measured",
 					    "machine",	NULL};
-	struct walk *walk = walk_start(store, &l->source.filter);
+	struct walk *walk = walk_start(store, &l->reader.filter);
 	struct table *t = table_new(heads);
 	json_t *rows = json_array();
 	const struct series *s;
@@ -114,7 +114,7 @@ static int list_runs(const struct list *l, struct store *store)
 {
 	static const char *const heads[] = {">run",   "measured", "commit",
 					    "format", "machine",  NULL};
-	struct cursor *runs = store_runs(store, &l->source.filter);
+	struct cursor *runs = store_runs(store, &l->reader.filter);
 	struct table *t = table_new(heads);
 	json_t *rows = json_array();
 	char date[DATE_SIZE];
@@ -144,14 +144,14 @@ static int list_runs(const struct list *l, struct store *store)
 
 int cmd_list(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&reader_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct list l = {0};
 	struct store *store;
 	int ret = -1;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
-	store = store_open(l.source.db, false);
+	store = store_open(l.reader.db, false);
 	if (store)
 		ret = l.runs ? list_runs(&l, store) : list_series(&l, store);
 	store_close(store);

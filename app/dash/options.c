@@ -44,7 +44,6 @@ static const struct argp_option filter_options[] = {
 	{"machine", OPT_MACHINE, "CLASS", 0, "only of this machine class", 5},
 	{"metric", OPT_METRIC, "NAME", 0, "only this metric", 5},
 	{"kernel", OPT_KERNEL, "NAME", 0, "only results on this kernel", 5},
-	{"commit", OPT_COMMIT, "HASH", 0, "only results of this commit", 5},
 	{0},
 };
 
@@ -68,9 +67,6 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state)
 	case OPT_KERNEL:
 		f->kernel = arg;
 		return 0;
-	case OPT_COMMIT:
-		f->commit = arg;
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -78,14 +74,22 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state)
 
 const struct argp filter_argp = {filter_options, parse_filter, NULL, NULL, NULL, NULL, NULL};
 
-static error_t parse_source(int key, char *arg, struct argp_state *state)
+static const struct argp_option reader_options[] = {
+	{"commit", OPT_COMMIT, "HASH", 0, "only results of this commit", 5},
+	{0},
+};
+
+static error_t parse_reader(int key, char *arg, struct argp_state *state)
 {
-	struct source *source = state->input;
+	struct reader *r = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &source->db;
-		state->child_inputs[1] = &source->filter;
+		state->child_inputs[0] = &r->db;
+		state->child_inputs[1] = &r->filter;
+		return 0;
+	case OPT_COMMIT:
+		r->filter.commit = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "nothing is expected here: %s", arg);
@@ -95,10 +99,11 @@ static error_t parse_source(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child source_children[] = {
+static const struct argp_child reader_children[] = {
 	{&db_argp, 0, NULL, 0}, {&filter_argp, 0, NULL, 0}, {0}};
 
-const struct argp source_argp = {NULL, parse_source, NULL, NULL, source_children, NULL, NULL};
+const struct argp reader_argp = {reader_options,  parse_reader, NULL, NULL,
+				 reader_children, NULL,		NULL};
 
 long long whole_number(struct argp_state *state, const char *option, const char *text,
 		       long long least, long long most)

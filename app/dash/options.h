@@ -12,18 +12,17 @@
 /** --db URL; its input is a const char *, which stays NULL where the option is not given. */
 extern const struct argp db_argp;
 
-/** --benchmark, --handler, --machine, --metric, --kernel, --commit; input: struct store_filter *.
- */
+/** --benchmark, --handler, --machine, --metric, --kernel; input: struct store_filter *. */
 extern const struct argp filter_argp;
 
-/** Which results of which store. */
-struct source {
+/** What commands have that read what matches, and nothing else. */
+struct reader {
 	const char *db;
 	struct store_filter filter;
 };
 
-/** Both of these, for commands that take no arguments; input: struct source *. */
-extern const struct argp source_argp;
+/** --db, the filters, --commit, and no arguments; input: struct reader *. */
+extern const struct argp reader_argp;
 
 /** A whole number, or the end of the program through argp_error(). */
 long long whole_number(struct argp_state *state, const char *option, const char *text,

@@ -19,7 +19,7 @@
 #include "track.h"
 
 struct report {
-	struct source source;
+	struct reader reader;
 	const char *folder;
 	bool json;
 };
@@ -44,7 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &r->source;
+		state->child_inputs[0] = &r->reader;
 		return 0;
 	case 'o':
 		r->folder = arg;
@@ -355,15 +355,15 @@ static void tell(const struct report *r, const struct writing *w, const char *pa
 
 int cmd_report(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&source_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&reader_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {options, parse, NULL, doc, children, NULL, NULL};
 	struct report r = {.folder = "report"};
-	struct writing w = {.filter = &r.source.filter};
+	struct writing w = {.filter = &r.reader.filter};
 	char *path;
 	int ret = -1;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
-	w.store = store_open(r.source.db, false);
+	w.store = store_open(r.reader.db, false);
 	if (!w.store)
 		return EXIT_FAILURE;
 	path = format("%s/index.html", r.folder);
