@@ -23,8 +23,9 @@ struct add {
 
 static const char doc[] =
 	"Put result files into the store: Google Benchmark's JSON, of barrage-bench or any other "
-	"program, and what barrage-lab compare, matrix and cost write with --json. A file that is "
-	"there already changes nothing; one with a mistake in it is refused whole.\v"
+	"program; what barrage-lab compare, matrix and cost write with --json, counts between the "
+	"markers of a program among it; and what barrage perf --json prints. A file that is there "
+	"already changes nothing; one with a mistake in it is refused whole.\v"
 	"Example:\n"
 	"  barrage-dash add --commit $(git rev-parse HEAD) result.json";
 
