@@ -32,7 +32,7 @@ struct backend {
 /* The first members of each engine's own. */
 struct db {
 	const struct backend *backend;
-	char *name; /* allocated */
+	char *name, *url; /* allocated */
 };
 
 struct rows {

@@ -311,12 +311,10 @@ size_t stats_changes(const double series[], size_t n, const struct stats_change_
 	return count;
 }
 
-#define BASELINE 20 /* values */
-
 size_t stats_baseline(const double series[], size_t n, bool exact)
 {
 	struct stats_change_policy policy = STATS_CHANGE_POLICY_DEFAULT;
-	size_t least = n > BASELINE ? n - BASELINE : 0, first = least, found;
+	size_t least = n > STATS_BASELINE ? n - STATS_BASELINE : 0, first = least, found;
 	struct stats_change *changes;
 
 	if (exact)

@@ -38,7 +38,7 @@ enum {
 
 static const struct argp_option options[] = {
 	{"against", 'a', "WHAT", 0, "the older results (default: those before, in each series)", 0},
-	{"of", OPT_OF, "WHAT", 0, "the newer results (default: the newest)", 0},
+	{"of", OPT_OF, "WHAT", 0, "the newer results (default: the newest that match)", 0},
 	{"min-effect", OPT_MIN_EFFECT, "PERCENT", 0,
 	 "smaller differences do not matter (default 2)", 0},
 	{"all", 'A', NULL, 0, "also tell what stayed as it was", 0},

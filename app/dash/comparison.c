@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Which results are compared with which. Without a baseline of the user's, new results are held
- * against those before them in their series, as stats_baseline() says; and a difference counts only
- * when it leaves the noise of these, as stats_within_noise() says.
- */
+/* Which results are compared, and in which order that is told. against.c says what comes of it. */
 
 #include <err.h>
 #include <math.h>
@@ -12,190 +8,62 @@
 
 #include "comparison.h"
 #include "options.h"
+#include "pick.h"
 #include "text.h"
+#include "triages.h"
 #include "walk.h"
-
-/* Results of one series and side. */
-struct pile {
-	double *repetitions; /* of one result after the other */
-	size_t nrepetitions, room;
-	double *values; /* a result's value, and where its repetitions begin */
-	size_t *starts;
-	size_t nresults, results_room;
-	int64_t first_result, last_measured;
-	char *kernel;
-};
-
-static void *grown(void *list, size_t *room, size_t need, size_t size)
-{
-	if (need <= *room)
-		return list;
-	*room = need * 2;
-	list = realloc(list, *room * size);
-	if (!list)
-		err(1, NULL);
-	return list;
-}
-
-static void pile_add(struct pile *p, const struct result *r)
-{
-	size_t room = p->results_room;
-
-	if (!p->nresults)
-		p->first_result = r->id;
-	p->values = grown(p->values, &room, p->nresults + 1, sizeof(*p->values));
-	p->starts = grown(p->starts, &p->results_room, p->nresults + 1, sizeof(*p->starts));
-	p->values[p->nresults] = r->value;
-	p->starts[p->nresults++] = p->nrepetitions;
-	p->repetitions = grown(p->repetitions, &p->room, p->nrepetitions + r->nrepetitions,
-			       sizeof(*p->repetitions));
-	memcpy(p->repetitions + p->nrepetitions, r->repetitions,
-	       r->nrepetitions * sizeof(*r->repetitions));
-	p->nrepetitions += r->nrepetitions;
-	p->last_measured = r->measured;
-	free(p->kernel);
-	p->kernel = format("%s", r->kernel);
-}
-
-static void pile_clear(struct pile *p)
-{
-	p->nresults = p->nrepetitions = 0;
-}
-
-static void pile_free(struct pile *p)
-{
-	free(p->repetitions);
-	free(p->values);
-	free(p->starts);
-	free(p->kernel);
-}
-
-/* Forget all but the newest results. */
-static void pile_keep(struct pile *p, size_t results)
-{
-	size_t first = p->nresults - results, start = results ? p->starts[first] : p->nrepetitions;
-
-	memmove(p->values, p->values + first, results * sizeof(*p->values));
-	memmove(p->repetitions, p->repetitions + start,
-		(p->nrepetitions - start) * sizeof(*p->repetitions));
-	memmove(p->starts, p->starts + first, results * sizeof(*p->starts));
-	for (size_t i = 0; i < results; i++)
-		p->starts[i] -= start;
-	p->nresults = results;
-	p->nrepetitions -= start;
-}
 
 /* What is going on while all results go by. */
 struct work {
+	struct store *store;
 	struct comparison *comparison;
 	struct pick old, new; /* old without a name: the results before the new ones */
-	struct pile before, after;
-	struct triage *judged; /* changes that are known or wanted; texts allocated */
-	size_t njudged, judged_room;
-	const struct triage *excuse; /* of this series, between old and new */
-	struct store *store;
+	struct triages triages;
+	struct against *against;
 	size_t room; /* for rows */
 };
 
-static bool is_share(const struct series *s)
-{
-	return !strcmp(s->unit, "share");
-}
-
-static double *copied(const double *list, size_t n)
-{
-	double *copy = malloc((n + 1) * sizeof(*copy));
-
-	if (!copy)
-		err(1, NULL);
-	return memcpy(copy, list, n * sizeof(*copy));
-}
-
-static void add_row(struct work *w, const struct series *s)
+static void add_row(struct work *w, const struct series *s, const struct outcome *outcome)
 {
 	struct comparison *c = w->comparison;
-	const struct pile *before = &w->before, *after = &w->after;
-	struct stats_metric metric = {.better = s->better, .exact = s->exact, .share = is_share(s)};
-	struct comparison_row *row;
 
-	c->rows = grown(c->rows, &w->room, c->n + 1, sizeof(*c->rows));
-	row = &c->rows[c->n++];
-	*row = (struct comparison_row){
+	if (c->n == w->room) {
+		w->room = w->room ? 2 * w->room : 64;
+		c->rows = reallocarray(c->rows, w->room, sizeof(*c->rows));
+		if (!c->rows)
+			err(1, NULL);
+	}
+	c->rows[c->n++] = (struct comparison_row){
 		.fingerprint = format("%s", s->fingerprint),
 		.title = series_title(s, false),
 		.handler = format("%s", s->handler),
 		.machine = format("%s", s->machine),
 		.metric = format("%s", s->metric),
 		.unit = format("%s", s->unit),
-		.kernel_before = format("%s", before->kernel),
-		.kernel_after = format("%s", after->kernel),
 		.series = s->id,
-		.result = after->first_result,
-		.ratio = {NAN, NAN, NAN},
-		.before = copied(before->repetitions, before->nrepetitions),
-		.nbefore = before->nrepetitions,
-		.after = copied(after->repetitions, after->nrepetitions),
-		.nafter = after->nrepetitions,
+		.outcome = *outcome,
 	};
-	row->difference = stats_compare((struct stats_sample){row->before, row->nbefore},
-					(struct stats_sample){row->after, row->nafter}, metric);
-	row->within_noise = !s->exact && stats_within_noise((struct stats_sample){before->values,
-										  before->nresults},
-							    row->difference.after);
-	if (w->excuse)
-		row->triage = format("%s%s%s", w->excuse->verdict, w->excuse->note[0] ? ": " : "",
-				     w->excuse->note);
 }
 
 /* All results of a series have gone by. */
 static void end_series(struct work *w, const struct series *s)
 {
-	if (w->after.nresults) {
-		if (!w->old.name)
-			pile_keep(&w->before,
-				  stats_baseline(w->before.values, w->before.nresults, s->exact));
-		else if (s->exact && w->before.nresults)
-			pile_keep(&w->before, 1);
-		if (s->exact)
-			pile_keep(&w->after, 1);
-		if (w->before.nresults)
-			add_row(w, s);
-		else
-			w->comparison->without_old++;
-	} else if (w->old.name && w->before.nresults) {
+	struct outcome outcome;
+	int sides = against_end(w->against, s, &outcome);
+
+	if (sides == (SIDE_OLD | SIDE_NEW))
+		add_row(w, s, &outcome);
+	else if (sides == SIDE_NEW)
+		w->comparison->without_old++;
+	else if (sides == SIDE_OLD && w->old.name)
 		w->comparison->without_new++;
-	}
-	pile_clear(&w->before);
-	pile_clear(&w->after);
-	w->excuse = NULL;
 }
 
-static const struct triage *find_judged(const struct work *w, int64_t result)
+static enum side side_of(const struct work *w, const struct result *r)
 {
-	for (size_t i = 0; i < w->njudged; i++)
-		if (w->judged[i].result == result)
-			return &w->judged[i];
-	return NULL;
-}
-
-/* A change that is known or wanted begins a new level: what was before does not count any more. */
-static void take_result(struct work *w, const struct result *r)
-{
-	const struct triage *judged = find_judged(w, r->id);
-
-	if (pick_has(&w->new, r)) {
-		w->excuse = judged ? judged : w->excuse;
-		pile_add(&w->after, r);
-	} else if (w->old.name) {
-		if (judged && w->before.nresults && !w->after.nresults)
-			w->excuse = judged;
-		if (pick_has(&w->old, r))
-			pile_add(&w->before, r);
-	} else if (!w->after.nresults) {
-		if (judged)
-			pile_clear(&w->before);
-		pile_add(&w->before, r);
-	}
+	if (pick_has(&w->new, r))
+		return SIDE_NEW;
+	return !w->old.name || pick_has(&w->old, r) ? SIDE_OLD : SIDE_NONE;
 }
 
 /* A series without its cursor. */
@@ -224,9 +92,17 @@ static void series_free(struct series *s)
 	free((char *)s->unit);
 }
 
+/* Not all there is: what is neither compared nor was judged stays in the store. */
+static struct cursor *wanted(struct work *w, const struct store_filter *filter)
+{
+	if (w->old.name)
+		return store_results_of(w->store, filter, &w->new.which, &w->old.which);
+	return store_results_before(w->store, filter, &w->new.which, STATS_BASELINE);
+}
+
 static int gather(struct work *w, const struct store_filter *filter)
 {
-	struct walk *walk = walk_start(w->store, filter);
+	struct walk *walk = walk_over(wanted(w, filter), w->store, filter);
 	const struct series *series;
 	struct series current = {0};
 	struct result result;
@@ -238,7 +114,8 @@ static int gather(struct work *w, const struct store_filter *filter)
 			series_free(&current);
 			current = series_copy(series);
 		}
-		take_result(w, &result);
+		against_add(w->against, &result, side_of(w, &result),
+			    triages_find(&w->triages, result.series, result.id));
 	}
 	if (got == 0)
 		end_series(w, &current);
@@ -249,73 +126,33 @@ static int gather(struct work *w, const struct store_filter *filter)
 
 static void judge(struct comparison *c, const struct stats_policy *policy)
 {
-	struct stats_difference *all = calloc(c->n + 1, sizeof(*all));
+	struct outcome **all = calloc(c->n + 1, sizeof(struct outcome *));
 
 	if (!all)
 		err(1, NULL);
 	for (size_t i = 0; i < c->n; i++)
-		all[i] = c->rows[i].difference;
-	stats_judge(all, c->n, policy);
-	for (size_t i = 0; i < c->n; i++)
-		c->rows[i].difference = all[i];
+		all[i] = &c->rows[i].outcome;
+	outcomes_judge(all, c->n, policy);
 	free(all);
-}
-
-/* The bootstrap takes its time: only for what is told. */
-static void add_interval(struct comparison_row *row)
-{
-	const struct stats_metric *m = &row->difference.metric;
-
-	if (comparison_matters(row) && !m->exact && !m->share)
-		row->ratio = stats_ratio_interval((struct stats_sample){row->before, row->nbefore},
-						  (struct stats_sample){row->after, row->nafter},
-						  0.95, 1);
-	free(row->before);
-	free(row->after);
-	row->before = row->after = NULL;
-}
-
-static bool is_difference(const struct comparison_row *row)
-{
-	enum stats_verdict v = row->difference.verdict;
-
-	return v == STATS_WORSE || v == STATS_CHANGED || v == STATS_BETTER;
-}
-
-static bool is_regression(const struct comparison_row *row)
-{
-	return row->difference.verdict == STATS_WORSE && !row->within_noise && !row->triage;
-}
-
-bool comparison_matters(const struct comparison_row *row)
-{
-	return is_difference(row) && !row->within_noise;
-}
-
-const char *comparison_verdict(const struct comparison_row *row)
-{
-	if (is_difference(row) && row->within_noise)
-		return "noise";
-	if (row->difference.verdict == STATS_WORSE && row->triage)
-		return "known";
-	return stats_verdict_str(row->difference.verdict);
+	for (size_t i = 0; i < c->n; i++)
+		c->regressions += outcome_is_regression(&c->rows[i].outcome);
 }
 
 /* Regressions, what else is worse, changes, the rest; in each the largest first. */
-static int rank(const struct comparison_row *row)
+static int rank(const struct outcome *o)
 {
-	if (is_regression(row))
+	if (outcome_is_regression(o))
 		return 0;
-	if (!comparison_matters(row))
+	if (!outcome_matters(o))
 		return 4;
-	return row->difference.verdict == STATS_WORSE	  ? 1
-	       : row->difference.verdict == STATS_CHANGED ? 2
-							  : 3;
+	return o->difference.verdict == STATS_WORSE	? 1
+	       : o->difference.verdict == STATS_CHANGED ? 2
+							: 3;
 }
 
-static double size(const struct comparison_row *row)
+static double size(const struct outcome *o)
 {
-	double ratio = row->difference.ratio;
+	double ratio = o->difference.ratio;
 
 	return ratio > 0 && isfinite(ratio) ? fabs(log(ratio)) : INFINITY;
 }
@@ -323,30 +160,13 @@ static double size(const struct comparison_row *row)
 static int compare_rows(const void *a, const void *b)
 {
 	const struct comparison_row *x = a, *y = b;
+	const struct outcome *o = &x->outcome, *p = &y->outcome;
 
-	if (rank(x) != rank(y))
-		return rank(x) - rank(y);
-	if (size(x) != size(y))
-		return size(x) < size(y) ? 1 : -1;
+	if (rank(o) != rank(p))
+		return rank(o) - rank(p);
+	if (size(o) != size(p))
+		return size(o) < size(p) ? 1 : -1;
 	return (x->series > y->series) - (x->series < y->series);
-}
-
-static int read_judged(struct work *w)
-{
-	struct cursor *cursor = store_triage(w->store);
-	struct triage t;
-	int got = cursor ? 1 : -1;
-
-	while (got > 0 && (got = triage_next(cursor, &t)) > 0) {
-		if (!strcmp(t.verdict, "fixed"))
-			continue;
-		w->judged = grown(w->judged, &w->judged_room, w->njudged + 1, sizeof(*w->judged));
-		t.verdict = format("%s", t.verdict);
-		t.note = format("%s", t.note);
-		w->judged[w->njudged++] = t;
-	}
-	cursor_end(cursor);
-	return got;
 }
 
 static int choose(struct work *w, const struct comparison_options *o)
@@ -367,25 +187,32 @@ static int choose(struct work *w, const struct comparison_options *o)
 	return 0;
 }
 
+/* There is nothing to compare; why? */
+static void explain(const struct comparison *c, bool named)
+{
+	if (!c->without_old && !c->without_new)
+		warnx("%s has no results that the filters leave", c->new_name);
+	else if (named)
+		warnx("%s and %s have no series in common", c->new_name, c->old_name);
+	else
+		warnx("%s: all its %zu series are new; there is nothing to compare with",
+		      c->new_name, c->without_old);
+}
+
 static int make(struct work *w, const struct comparison_options *o)
 {
 	struct comparison *c = w->comparison;
 
-	if (choose(w, o) || read_judged(w) || gather(w, &o->filter))
+	if (choose(w, o) || triages_read(w->store, &w->triages))
+		return -1;
+	w->against = against_new(o->against);
+	if (gather(w, &o->filter))
 		return -1;
 	if (c->n == 0) {
-		if (o->against)
-			warnx("%s and %s have no series in common", c->new_name, c->old_name);
-		else
-			warnx("%s: all its %zu series are new; there is nothing to compare with",
-			      c->new_name, c->without_old);
+		explain(c, o->against);
 		return -1;
 	}
 	judge(c, &o->policy);
-	for (size_t i = 0; i < c->n; i++) {
-		add_interval(&c->rows[i]);
-		c->regressions += is_regression(&c->rows[i]);
-	}
 	qsort(c->rows, c->n, sizeof(*c->rows), compare_rows);
 	return 0;
 }
@@ -400,13 +227,9 @@ int comparison_make(struct store *store, const struct comparison_options *option
 	ret = make(&w, options);
 	pick_free(&w.old);
 	pick_free(&w.new);
-	pile_free(&w.before);
-	pile_free(&w.after);
-	for (size_t i = 0; i < w.njudged; i++) {
-		free((char *)w.judged[i].verdict);
-		free((char *)w.judged[i].note);
-	}
-	free(w.judged);
+	triages_free(&w.triages);
+	if (w.against)
+		against_free(w.against);
 	return ret;
 }
 
@@ -421,11 +244,7 @@ void comparison_free(struct comparison *c)
 		free(row->machine);
 		free(row->metric);
 		free(row->unit);
-		free(row->kernel_before);
-		free(row->kernel_after);
-		free(row->triage);
-		free(row->before);
-		free(row->after);
+		outcome_free(&row->outcome);
 	}
 	free(c->rows);
 	free(c->old_name);

@@ -7,21 +7,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "pick.h"
+#include "against.h"
 #include "stats.h"
 #include "store.h"
 
 /** One series that has both. */
 struct comparison_row {
 	char *fingerprint, *title, *handler, *machine, *metric, *unit;
-	char *kernel_before, *kernel_after;
-	int64_t series, result; /* the first of the new results */
-	struct stats_difference difference;
-	struct stats_interval ratio; /* of the medians, 95 %; NAN where it is not known */
-	bool within_noise;	     /* significant, but as far from the rest as others before it */
-	char *triage;		/* "known: note" where the change was judged; NULL: it was not */
-	double *before, *after; /* what was compared; freed when it has been judged */
-	size_t nbefore, nafter;
+	int64_t series;
+	struct outcome outcome;
 };
 
 struct comparison {
@@ -46,12 +40,6 @@ int comparison_make(struct store *store, const struct comparison_options *option
 		    struct comparison *comparison);
 
 void comparison_free(struct comparison *comparison);
-
-/** What the row comes to: a verdict's name, "known", "noise". Static storage. */
-const char *comparison_verdict(const struct comparison_row *row);
-
-/** Whether a row is told when not all are asked for. */
-bool comparison_matters(const struct comparison_row *row);
 
 /* How it is shown. @param all  also what stayed as it was. */
 void comparison_print(const struct comparison *c, bool all, FILE *out);

@@ -31,17 +31,19 @@ static char *quantity(double value, const char *unit)
 /* How far the new is from the old: a percentage, with its interval where that is known. */
 static char *change(const struct comparison_row *row)
 {
-	double ratio = row->difference.ratio;
+	double ratio = row->outcome.difference.ratio;
 
 	if (!isfinite(ratio))
 		return format("from 0");
-	if (row->difference.metric.exact && row->difference.before != row->difference.after)
-		return format("%+.12g (%+.3g %%)", row->difference.after - row->difference.before,
+	if (row->outcome.difference.metric.exact &&
+	    row->outcome.difference.before != row->outcome.difference.after)
+		return format("%+.12g (%+.3g %%)",
+			      row->outcome.difference.after - row->outcome.difference.before,
 			      100 * (ratio - 1));
-	if (isnan(row->ratio.low) || isnan(row->ratio.high))
+	if (isnan(row->outcome.ratio.low) || isnan(row->outcome.ratio.high))
 		return format("%+.1f %%", 100 * (ratio - 1));
-	return format("%+.1f %% (%+.1f to %+.1f)", 100 * (ratio - 1), 100 * (row->ratio.low - 1),
-		      100 * (row->ratio.high - 1));
+	return format("%+.1f %% (%+.1f to %+.1f)", 100 * (ratio - 1),
+		      100 * (row->outcome.ratio.low - 1), 100 * (row->outcome.ratio.high - 1));
 }
 
 static size_t count(const struct comparison *c, const char *verdict)
@@ -49,7 +51,7 @@ static size_t count(const struct comparison *c, const char *verdict)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		n += !strcmp(comparison_verdict(&c->rows[i]), verdict);
+		n += !strcmp(outcome_verdict(&c->rows[i].outcome), verdict);
 	return n;
 }
 
@@ -74,24 +76,24 @@ static char *summary(const struct comparison *c)
 
 static void print_row(struct table *t, const struct comparison_row *row)
 {
-	char *before = quantity(row->difference.before, row->unit);
-	char *after = quantity(row->difference.after, row->unit);
+	char *before = quantity(row->outcome.difference.before, row->unit);
+	char *after = quantity(row->outcome.difference.after, row->unit);
 	char *by = change(row);
 
-	table_cell(t, "%s", comparison_verdict(row));
+	table_cell(t, "%s", outcome_verdict(&row->outcome));
 	table_cell(t, "%s", row->title);
 	table_cell(t, "%s", row->handler[0] ? row->handler : "-");
 	table_cell(t, "%s", row->metric);
 	table_cell(t, "%s", before);
 	table_cell(t, "%s", after);
 	table_cell(t, "%s", by);
-	if (row->difference.metric.exact)
+	if (row->outcome.difference.metric.exact)
 		table_cell(t, "exact");
 	else
-		table_cell(t, "%.2g", row->difference.q);
+		table_cell(t, "%.2g", row->outcome.difference.q);
 	table_cell(t, "%.8s", row->fingerprint);
-	table_cell(t, "%lld", (long long)row->result);
-	table_cell(t, "%s", row->triage ? row->triage : "-");
+	table_cell(t, "%lld", (long long)row->outcome.result);
+	table_cell(t, "%s", row->outcome.triage ? row->outcome.triage : "-");
 	free(before);
 	free(after);
 	free(by);
@@ -107,7 +109,7 @@ void comparison_print(const struct comparison *c, bool all, FILE *out)
 	bool any = false;
 
 	for (size_t i = 0; i < c->n; i++) {
-		if (!all && !comparison_matters(&c->rows[i]))
+		if (!all && !outcome_matters(&c->rows[i].outcome))
 			continue;
 		print_row(t, &c->rows[i]);
 		any = true;
@@ -143,19 +145,20 @@ static void print_markdown_cell(FILE *out, const char *text)
 
 static void print_markdown_row(FILE *out, const struct comparison_row *row)
 {
-	char *before = quantity(row->difference.before, row->unit);
-	char *after = quantity(row->difference.after, row->unit);
+	char *before = quantity(row->outcome.difference.before, row->unit);
+	char *after = quantity(row->outcome.difference.after, row->unit);
 	char *by = change(row);
-	bool worse = !strcmp(comparison_verdict(row), "worse");
+	bool worse = !strcmp(outcome_verdict(&row->outcome), "worse");
 
-	fprintf(out, "| %s%s%s |", worse ? "**" : "", comparison_verdict(row), worse ? "**" : "");
+	fprintf(out, "| %s%s%s |", worse ? "**" : "", outcome_verdict(&row->outcome),
+		worse ? "**" : "");
 	print_markdown_cell(out, row->title);
 	print_markdown_cell(out, row->handler);
 	print_markdown_cell(out, row->metric);
 	print_markdown_cell(out, before);
 	print_markdown_cell(out, after);
 	print_markdown_cell(out, by);
-	print_markdown_cell(out, row->triage ? row->triage : "");
+	print_markdown_cell(out, row->outcome.triage ? row->outcome.triage : "");
 	fputc('\n', out);
 	free(before);
 	free(after);
@@ -176,7 +179,7 @@ void comparison_print_markdown(const struct comparison *c, bool all, FILE *out)
 	print_escaped(out, c->old_name);
 	fprintf(out, ": %s.\n", sum);
 	for (size_t i = 0; i < c->n; i++) {
-		if (!all && !comparison_matters(&c->rows[i]))
+		if (!all && !outcome_matters(&c->rows[i].outcome))
 			continue;
 		if (!any)
 			fputs("\n| | benchmark | handler | metric | before | after | change | |\n"
@@ -196,19 +199,20 @@ static json_t *number(double value)
 
 static json_t *row_json(const struct comparison_row *row)
 {
-	const struct stats_difference *d = &row->difference;
+	const struct stats_difference *d = &row->outcome.difference;
 
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:[o, o], s:o, s:o,"
-		" s:b, s:s, s:s, s:i, s:i, s:I, s:s?}",
-		"verdict", comparison_verdict(row), "series", row->fingerprint, "benchmark",
-		row->title, "handler", row->handler, "machine", row->machine, "metric", row->metric,
-		"unit", row->unit, "before", number(d->before), "after", number(d->after), "ratio",
-		number(d->ratio), "ratio_interval", number(row->ratio.low), number(row->ratio.high),
-		"p", number(d->p), "q", number(d->q), "exact", d->metric.exact, "kernel_before",
-		row->kernel_before, "kernel_after", row->kernel_after, "repetitions_before",
-		(int)row->nbefore, "repetitions_after", (int)row->nafter, "result",
-		(json_int_t)row->result, "triage", row->triage);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:[o, o], s:o, s:o,"
+			 " s:b, s:s, s:s, s:i, s:i, s:I, s:s?}",
+			 "verdict", outcome_verdict(&row->outcome), "series", row->fingerprint,
+			 "benchmark", row->title, "handler", row->handler, "machine", row->machine,
+			 "metric", row->metric, "unit", row->unit, "before", number(d->before),
+			 "after", number(d->after), "ratio", number(d->ratio), "ratio_interval",
+			 number(row->outcome.ratio.low), number(row->outcome.ratio.high), "p",
+			 number(d->p), "q", number(d->q), "exact", d->metric.exact, "kernel_before",
+			 row->outcome.kernel_before, "kernel_after", row->outcome.kernel_after,
+			 "repetitions_before", (int)row->outcome.nbefore, "repetitions_after",
+			 (int)row->outcome.nafter, "result", (json_int_t)row->outcome.result,
+			 "triage", row->outcome.triage);
 }
 
 int comparison_print_json(const struct comparison *c)

@@ -38,6 +38,11 @@ const char *db_name(const struct db *db)
 	return db->name;
 }
 
+const char *db_url(const struct db *db)
+{
+	return db->url;
+}
+
 const char *db_identity(const struct db *db)
 {
 	return db->backend->identity;

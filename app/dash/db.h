@@ -25,6 +25,9 @@ void db_close(struct db *db);
 /** What to call it in messages. */
 const char *db_name(const struct db *db);
 
+/** What db_open() takes to open it again from anywhere, without the password of a server. */
+const char *db_url(const struct db *db);
+
 /** What a column that numbers its rows is declared as. */
 const char *db_identity(const struct db *db);
 

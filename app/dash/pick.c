@@ -17,13 +17,13 @@
 
 static void take_run(struct pick *pick, int64_t run)
 {
-	pick->run = run;
+	pick->which.run = run;
 	pick->name = format("run %lld", (long long)run);
 }
 
 static void take_commit(struct pick *pick, const char *commit)
 {
-	pick->commit = format("%s", commit);
+	pick->which.commit = format("%s", commit);
 	pick->name = format("commit %.12s", commit);
 }
 
@@ -54,10 +54,9 @@ static int find_file(struct store *store, const char *what, struct pick *pick)
 		return 0;
 	if (ingest_hash(what, hash) < 0)
 		return -1;
-	runs = store_runs(store, &(struct store_filter){0});
-	while (runs && !pick->name && run_next(runs, &run) > 0)
-		if (!strcmp(run.hash, hash))
-			take_run(pick, run.id);
+	runs = store_runs(store, &(struct store_filter){.hash = hash});
+	if (runs && run_next(runs, &run) > 0)
+		take_run(pick, run.id);
 	cursor_end(runs);
 	if (pick->name)
 		return 1;
@@ -73,40 +72,36 @@ static bool is_hex(const char *text)
 /* A commit that has results and begins so: 1, 0 when there is none, -1 when there are several. */
 static int find_commit(struct store *store, const char *start, struct pick *pick)
 {
-	struct cursor *runs = store_runs(store, &(struct store_filter){0});
-	struct run run;
-	int ret = 0;
+	struct cursor *commits = store_commits(store, start);
+	const char *commit;
+	int got = commits ? commit_next(commits, &commit) : -1;
 
-	while (runs && ret >= 0 && run_next(runs, &run) > 0) {
-		if (strncmp(run.commit, start, strlen(start)) != 0)
-			continue;
-		if (!ret) {
-			take_commit(pick, run.commit);
-			ret = 1;
-		} else if (strcmp(pick->commit, run.commit) != 0) {
-			warnx("\"%s\" begins more than one commit: %s and %s", start, pick->commit,
-			      run.commit);
-			ret = -1;
+	if (got > 0) {
+		take_commit(pick, commit);
+		if (commit_next(commits, &commit) > 0) {
+			warnx("\"%s\" begins more than one commit: %s and %s", start,
+			      pick->which.commit, commit);
+			got = -1;
 		}
 	}
-	cursor_end(runs);
-	return ret;
+	cursor_end(commits);
+	return got;
 }
 
-/* The commits of all runs, each within spaces. */
+/* All commits, each within spaces. */
 static char *all_commits(struct store *store)
 {
-	struct cursor *runs = store_runs(store, &(struct store_filter){0});
+	struct cursor *commits = store_commits(store, "");
 	char *list = NULL;
 	size_t size;
 	FILE *out = open_memstream(&list, &size);
-	struct run run;
+	const char *commit;
 
 	if (!out)
 		err(1, NULL);
-	while (runs && run_next(runs, &run) > 0)
-		fprintf(out, " %s ", run.commit);
-	cursor_end(runs);
+	while (commits && commit_next(commits, &commit) > 0)
+		fprintf(out, " %s ", commit);
+	cursor_end(commits);
 	if (fclose(out))
 		err(1, NULL);
 	return list;
@@ -162,36 +157,47 @@ int pick_named(struct store *store, const char *what, struct pick *pick)
 
 int pick_newest(struct store *store, const struct store_filter *filter, struct pick *pick)
 {
-	struct cursor *runs = store_runs(store, filter);
+	struct cursor *newest = store_newest_run(store, filter);
 	struct run run;
-	int got = runs ? 1 : -1;
+	int got = newest ? run_next(newest, &run) : -1;
 
-	while (got > 0 && (got = run_next(runs, &run)) > 0) { /* the last one stays */
-		pick_free(pick);
-		*pick = (struct pick){0};
-		if (run.commit[0])
-			take_commit(pick, run.commit);
-		else
-			take_run(pick, run.id);
-	}
-	cursor_end(runs);
-	if (got == 0 && !pick->name)
-		warnx("there are no results in %s", store_name(store));
-	return got == 0 && pick->name ? 0 : -1;
+	if (got > 0 && run.commit[0])
+		take_commit(pick, run.commit);
+	else if (got > 0)
+		take_run(pick, run.id);
+	cursor_end(newest);
+	if (got == 0)
+		warnx("no results in %s match", store_name(store));
+	return got > 0 ? 0 : -1;
+}
+
+struct pick pick_around(const struct result *result)
+{
+	struct pick pick = {0};
+
+	if (result->commit[0])
+		take_commit(&pick, result->commit);
+	else
+		take_run(&pick, result->run);
+	return pick;
 }
 
 bool pick_has(const struct pick *pick, const struct result *result)
 {
-	return pick->commit ? !strcmp(result->commit, pick->commit) : result->run == pick->run;
+	const struct store_part *which = &pick->which;
+
+	return which->commit ? !strcmp(result->commit, which->commit) : result->run == which->run;
 }
 
-bool pick_same(const struct pick *a, const struct pick *b)
+bool pick_same(const struct pick *one, const struct pick *other)
 {
+	const struct store_part *a = &one->which, *b = &other->which;
+
 	return a->commit && b->commit ? !strcmp(a->commit, b->commit) : a->run && a->run == b->run;
 }
 
 void pick_free(struct pick *pick)
 {
-	free(pick->commit);
+	free((char *)(uintptr_t)pick->which.commit);
 	free(pick->name);
 }

@@ -10,9 +10,8 @@
 
 /** One run, or all runs of a commit. */
 struct pick {
-	int64_t run;  /* 0: the commit decides */
-	char *commit; /* NULL: the run decides */
-	char *name;   /* in words */
+	struct store_part which; /* the commit's text is the pick's own */
+	char *name;		 /* in words */
 };
 
 /**
@@ -23,8 +22,11 @@ struct pick {
  */
 int pick_named(struct store *store, const char *what, struct pick *pick);
 
-/** The newest run, with all others of its commit. As pick_named(). */
+/** The newest run that has results which match, with all others of its commit. As pick_named(). */
 int pick_newest(struct store *store, const struct store_filter *filter, struct pick *pick);
+
+/** The run of a result, with all others of its commit. */
+struct pick pick_around(const struct result *result);
 
 bool pick_has(const struct pick *pick, const struct result *result);
 

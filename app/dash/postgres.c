@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A store on a PostgreSQL server. */
 
+#include <ctype.h>
 #include <err.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -36,6 +37,7 @@ static void postgres_close(struct db *db)
 
 	PQfinish(p->connection);
 	free(p->db.name);
+	free(p->db.url);
 	free(p);
 }
 
@@ -146,6 +148,39 @@ static const struct backend backend = {
 	.end = postgres_end,
 };
 
+/* RFC 3986, section 2: all but what is unreserved, and slashes, which a query may hold. */
+static void put_encoded(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fprintf(out,
+			isalnum((unsigned char)*text) || strchr("-._~/", *text) ? "%c" : "%%%02X",
+			(unsigned char)*text);
+}
+
+static char *url_of(PGconn *connection)
+{
+	const struct {
+		const char *name, *value;
+	} parts[] = {{"/", PQdb(connection)},
+		     {"?host=", PQhost(connection)},
+		     {"&port=", PQport(connection)},
+		     {"&user=", PQuser(connection)}};
+	char *url = NULL;
+	size_t size;
+	FILE *out = open_memstream(&url, &size);
+
+	if (!out)
+		err(1, NULL);
+	fputs("postgresql://", out);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		fputs(parts[i].name, out);
+		put_encoded(out, parts[i].value ?: "");
+	}
+	if (fclose(out))
+		err(1, NULL);
+	return url;
+}
+
 struct db *postgres_open(const char *url)
 {
 	struct postgres_db *p = calloc(1, sizeof(*p));
@@ -155,6 +190,7 @@ struct db *postgres_open(const char *url)
 	p->db.backend = &backend;
 	p->connection = PQconnectdb(url);
 	p->db.name = format("postgresql database %s", PQdb(p->connection) ?: "");
+	p->db.url = url_of(p->connection);
 	if (PQstatus(p->connection) == CONNECTION_OK &&
 	    postgres_exec(&p->db, "SET client_encoding = 'UTF8'; SET client_min_messages = warning;"
 				  "SET synchronous_commit = on") == 0)

@@ -64,11 +64,6 @@ struct entry {
 	bool has_latest;
 };
 
-struct triages {
-	struct triage *all; /* by series; with texts of their own */
-	size_t n;
-};
-
 /* The page that is being written. */
 struct writing {
 	struct store *store;
@@ -79,49 +74,6 @@ struct writing {
 	struct kernels kernels;
 	struct triages triages;
 };
-
-static int read_triage(struct store *store, struct triages *triages)
-{
-	struct cursor *cursor = store_triage(store);
-	struct triage t;
-	int got = -1;
-
-	while (cursor && (got = triage_next(cursor, &t)) > 0) {
-		triages->all = reallocarray(triages->all, triages->n + 1, sizeof(t));
-		if (!triages->all)
-			err(EXIT_FAILURE, NULL);
-		triages->all[triages->n++] = (struct triage){
-			.series = t.series,
-			.result = t.result,
-			.verdict = format("%s", t.verdict),
-			.note = format("%s", t.note),
-		};
-	}
-	cursor_end(cursor);
-	return got;
-}
-
-static void free_triage(struct triages *triages)
-{
-	for (size_t i = 0; i < triages->n; i++) {
-		free((char *)(uintptr_t)triages->all[i].verdict);
-		free((char *)(uintptr_t)triages->all[i].note);
-	}
-	free(triages->all);
-}
-
-/* Those of one series. */
-static const struct triage *triage_of(const struct triages *triages, int64_t series, size_t *n)
-{
-	size_t first = 0, end;
-
-	while (first < triages->n && triages->all[first].series < series)
-		first++;
-	for (end = first; end < triages->n && triages->all[end].series == series;)
-		end++;
-	*n = end - first;
-	return triages->all + first;
-}
 
 static void grow_entries(struct writing *w)
 {
@@ -136,8 +88,7 @@ static void grow_entries(struct writing *w)
 static void put_series(struct writing *w, const struct series *series, const struct track *track)
 {
 	struct entry *entry;
-	size_t ntriage, size;
-	const struct triage *triage = triage_of(&w->triages, series->id, &ntriage);
+	size_t size;
 	char id[24];
 	FILE *summary;
 
@@ -151,9 +102,9 @@ static void put_series(struct writing *w, const struct series *series, const str
 	summary = open_memstream(&entry->summary, &size);
 	if (!summary)
 		err(EXIT_FAILURE, NULL);
-	track_put_summary(track, series, triage, ntriage, summary);
+	track_put_summary(track, series, &w->triages, summary);
 	fclose(summary);
-	entry->has_latest = track_latest(track, series, triage, ntriage, &entry->latest);
+	entry->has_latest = track_latest(track, series, &w->kernels, &w->triages, &entry->latest);
 	w->results += track_results(track);
 }
 
@@ -215,39 +166,31 @@ static int put_runs(struct writing *w)
 	return got;
 }
 
-/* All of them together; what is within the noise of earlier results is no difference. */
+/* All of them together. */
 static void judge(struct writing *w)
 {
-	struct stats_difference *all = calloc(w->n + 1, sizeof(*all));
+	struct outcome **all = calloc(w->n + 1, sizeof(struct outcome *));
 	size_t n = 0;
 
 	if (!all)
 		err(EXIT_FAILURE, NULL);
 	for (size_t i = 0; i < w->n; i++)
 		if (w->entries[i].has_latest)
-			all[n++] = w->entries[i].latest.difference;
-	stats_judge(all, n, &STATS_POLICY_DEFAULT);
-	n = 0;
-	for (size_t i = 0; i < w->n; i++) {
-		struct track_latest *latest = &w->entries[i].latest;
-
-		if (!w->entries[i].has_latest)
-			continue;
-		latest->difference = all[n++];
-		if (latest->within_noise)
-			latest->difference.verdict = STATS_SAME;
-	}
+			all[n++] = &w->entries[i].latest.outcome;
+	outcomes_judge(all, n, &STATS_POLICY_DEFAULT);
 	free(all);
 }
 
 static void put_latest(const struct track_latest *latest, FILE *out)
 {
-	const struct stats_difference *d = &latest->difference;
-	const double numbers[] = {d->before,	     d->after,		 d->ratio,
-				  latest->ratio.low, latest->ratio.high, d->q};
+	const struct outcome *o = &latest->outcome;
+	const struct stats_difference *d = &o->difference;
+	const double numbers[] = {d->before, d->after, d->ratio, o->ratio.low, o->ratio.high, d->q};
 
-	fprintf(out, ",\"latest\":{\"verdict\":\"%s\",\"numbers\":[",
-		stats_verdict_str(d->verdict));
+	fprintf(out, ",\"latest\":{\"at\":%zu,\"verdict\":\"%s\",\"triage\":", latest->at,
+		outcome_verdict(o));
+	put_text(out, o->triage);
+	fputs(",\"numbers\":[", out);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		fputs(i ? "," : "", out);
 		put_number(out, numbers[i]);
@@ -263,6 +206,8 @@ static void put_index(struct writing *w)
 	fprintf(w->out, "{\"written\":%lld,\"results\":%zu,\"version\":\"%s\",\"store\":",
 		(long long)time(NULL), w->results, BRG_VERSION);
 	put_text(w->out, store_name(w->store));
+	fputs(",\"db\":", w->out);
+	put_text(w->out, store_url(w->store));
 	fputs(",\"kernels\":[", w->out);
 	for (size_t i = 0; i < w->kernels.n; i++) {
 		fputs(i ? "," : "", w->out);
@@ -281,7 +226,7 @@ static void put_index(struct writing *w)
 
 static int put_page(struct writing *w)
 {
-	if (read_triage(w->store, &w->triages) < 0)
+	if (triages_read(w->store, &w->triages) < 0)
 		return -1;
 	page_begin(w->out);
 	if (put_all_series(w) < 0 || put_runs(w) < 0)
@@ -293,10 +238,13 @@ static int put_page(struct writing *w)
 
 static void free_writing(struct writing *w)
 {
-	for (size_t i = 0; i < w->n; i++)
+	for (size_t i = 0; i < w->n; i++) {
 		free(w->entries[i].summary);
+		if (w->entries[i].has_latest)
+			outcome_free(&w->entries[i].latest.outcome);
+	}
 	free(w->entries);
-	free_triage(&w->triages);
+	triages_free(&w->triages);
 	kernels_free(&w->kernels);
 }
 
@@ -330,27 +278,29 @@ static int write_page(struct writing *w, const char *path)
 	return ret;
 }
 
-static size_t count(const struct writing *w, enum stats_verdict verdict)
+static size_t count(const struct writing *w, const char *verdict)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n; i++)
-		n += w->entries[i].has_latest && w->entries[i].latest.difference.verdict == verdict;
+		n += w->entries[i].has_latest &&
+		     !strcmp(outcome_verdict(&w->entries[i].latest.outcome), verdict);
 	return n;
 }
 
 static void tell(const struct report *r, const struct writing *w, const char *path)
 {
-	size_t worse = count(w, STATS_WORSE), better = count(w, STATS_BETTER);
+	size_t worse = count(w, "worse"), better = count(w, "better"), known = count(w, "known");
 
 	if (r->json)
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I}", "file", path, "series",
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "file", path, "series",
 				     (json_int_t)w->n, "results", (json_int_t)w->results, "worse",
-				     (json_int_t)worse, "better", (json_int_t)better));
+				     (json_int_t)worse, "better", (json_int_t)better, "known",
+				     (json_int_t)known));
 	else
 		printf("%s: %zu results in %zu series; newest against those before: %zu worse, "
-		       "%zu better\n",
-		       path, w->results, w->n, worse, better);
+		       "%zu better, %zu known\n",
+		       path, w->results, w->n, worse, better, known);
 }
 
 int cmd_report(int argc, char **argv)

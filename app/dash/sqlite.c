@@ -41,6 +41,7 @@ static void sqlite_close(struct db *db)
 
 	sqlite3_close(s->handle);
 	free(s->db.name);
+	free(s->db.url);
 	free(s);
 }
 
@@ -212,7 +213,10 @@ struct db *sqlite_open(const char *path, bool create)
 	if (claim(s) || sqlite_exec(&s->db, "PRAGMA foreign_keys = ON") ||
 	    (!sqlite3_db_readonly(s->handle, "main") && use_wal(s)))
 		goto fail;
-	return &s->db;
+	s->db.url = realpath(path, NULL);
+	if (s->db.url)
+		return &s->db;
+	warn("%s", path);
 fail:
 	sqlite_close(&s->db);
 	return NULL;

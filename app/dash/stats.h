@@ -163,9 +163,12 @@ size_t stats_changes(const double series[], size_t n, const struct stats_change_
  */
 struct stats_interval stats_noise_band(struct stats_sample segment);
 
+/** No series is held against more of its values than this. */
+#define STATS_BASELINE 20
+
 /**
  * How many of the newest values of a series the next one is to be held against: those since the
- * last change, at most 20; of a count that repeats to the digit, one.
+ * last change, at most STATS_BASELINE; of a count that repeats to the digit, one.
  */
 size_t stats_baseline(const double series[], size_t n, bool exact);
 

@@ -17,6 +17,7 @@
 
 struct store {
 	struct db *db;
+	bool own; /* nobody named it */
 };
 
 struct cursor {
@@ -84,7 +85,7 @@ struct store *store_open(const char *url, bool create)
 	store = malloc(sizeof(*store));
 	if (!store)
 		err(1, NULL);
-	store->db = db;
+	*store = (struct store){.db = db, .own = !url};
 	return store;
 }
 
@@ -99,6 +100,11 @@ void store_close(struct store *store)
 const char *store_name(const struct store *store)
 {
 	return db_name(store->db);
+}
+
+const char *store_url(const struct store *store)
+{
+	return store->own ? NULL : db_url(store->db);
 }
 
 /* The number in the first row's first column; 0 when there is no row, -1 after a message. */
@@ -250,12 +256,21 @@ void cursor_end(struct cursor *cursor)
 	" AND (CAST($3 AS TEXT) IS NULL OR s.handler = $3)"    \
 	" AND (CAST($4 AS TEXT) IS NULL OR s.machine = $4)"    \
 	" AND (CAST($5 AS TEXT) IS NULL OR s.metric = $5)"
+#define WHERE_KERNEL " AND (CAST($6 AS TEXT) IS NULL OR r.kernel = $6)"
 #define WHERE_RESULT                                          \
 	WHERE_SERIES                                          \
-	" AND (CAST($6 AS TEXT) IS NULL OR r.kernel = $6)"    \
+	WHERE_KERNEL                                          \
 	" AND (CAST($7 AS TEXT) IS NULL OR n.commit_id = $7)" \
 	" AND (CAST($8 AS BIGINT) = 0 OR r.run = $8)"         \
 	" AND (CAST($9 AS BIGINT) = 0 OR r.id = $9)"
+
+/* Results with their runs and series. */
+#define FROM_RESULTS          \
+	" FROM dash_result r" \
+	" JOIN dash_series s ON s.id = r.series JOIN dash_run n ON n.id = r.run"
+#define RESULT_COLUMNS \
+	"SELECT r.id, r.series, r.run, r.measured, n.commit_id, r.kernel, r.value, r.repetitions"
+#define BY_SERIES " ORDER BY r.series, r.measured, r.id"
 
 struct cursor *store_series(struct store *store, const struct store_filter *f)
 {
@@ -294,14 +309,70 @@ int series_next(struct cursor *cursor, struct series *series)
 struct cursor *store_results(struct store *store, const struct store_filter *f)
 {
 	char *start = beginning(f->fingerprint);
+	struct rows *rows = db_query(store->db,
+				     RESULT_COLUMNS ", r.histogram" FROM_RESULTS
+						    " WHERE" WHERE_RESULT BY_SERIES,
+				     "tttttttii", start, f->benchmark, f->handler, f->machine,
+				     f->metric, f->kernel, f->commit, f->run, f->result);
+
+	free(start);
+	return cursor_new(rows);
+}
+
+#define OF_EITHER                                                            \
+	"SELECT x.id FROM dash_run y JOIN dash_result x ON x.run = y.id"     \
+	" WHERE y.commit_id = CAST($7 AS TEXT) OR y.id = CAST($8 AS BIGINT)" \
+	" OR y.commit_id = CAST($9 AS TEXT) OR y.id = CAST($10 AS BIGINT)"
+
+struct cursor *store_results_of(struct store *store, const struct store_filter *f,
+				const struct store_part *one, const struct store_part *other)
+{
+	char *start = beginning(f->fingerprint);
 	struct rows *rows =
 		db_query(store->db,
-			 "SELECT r.id, r.series, r.run, r.measured, n.commit_id, r.kernel, r.value,"
-			 " r.repetitions, r.histogram FROM dash_result r"
-			 " JOIN dash_series s ON s.id = r.series JOIN dash_run n ON n.id = r.run"
-			 " WHERE" WHERE_RESULT " ORDER BY r.series, r.measured, r.id",
-			 "tttttttii", start, f->benchmark, f->handler, f->machine, f->metric,
-			 f->kernel, f->commit, f->run, f->result);
+			 RESULT_COLUMNS ", NULL" FROM_RESULTS " WHERE" WHERE_SERIES WHERE_KERNEL
+					" AND r.id IN (" OF_EITHER
+					" UNION ALL SELECT result FROM dash_triage)" BY_SERIES,
+			 "tttttttiti", start, f->benchmark, f->handler, f->machine, f->metric,
+			 f->kernel, one->commit, one->run, other->commit, other->run);
+
+	free(start);
+	return cursor_new(rows);
+}
+
+/*
+ * The first results of a part in their series; and the index by series and time leads from each so
+ * many back: what lies between is all that is read.
+ */
+#define FIRST_OF_PART                                                             \
+	"SELECT r.series, r.measured, r.id,"                                      \
+	" row_number() OVER (PARTITION BY r.series ORDER BY r.measured, r.id) AS" \
+	" place" FROM_RESULTS " WHERE" WHERE_SERIES WHERE_KERNEL                  \
+	" AND r.run IN (SELECT y.id FROM dash_run y"                              \
+	"  WHERE y.commit_id = CAST($7 AS TEXT) OR y.id = CAST($8 AS BIGINT))"
+#define SO_MANY_BACK                                               \
+	"SELECT x.id FROM dash_result x WHERE x.series = f.series" \
+	" AND (x.measured, x.id) < (f.measured, f.id)"             \
+	" AND (CAST($6 AS TEXT) IS NULL OR x.kernel = $6)"         \
+	" ORDER BY x.measured DESC, x.id DESC LIMIT 1 OFFSET CAST($9 AS BIGINT) - 1"
+
+struct cursor *store_results_before(struct store *store, const struct store_filter *f,
+				    const struct store_part *part, int64_t most)
+{
+	char *start = beginning(f->fingerprint);
+	struct rows *rows = db_query(
+		store->db,
+		"WITH fresh AS (" FIRST_OF_PART "),"
+		" since AS (SELECT f.series, f.measured, f.id, (" SO_MANY_BACK ") AS oldest"
+		"  FROM fresh f WHERE f.place = 1) " RESULT_COLUMNS ", NULL"
+		" FROM since f LEFT JOIN dash_result o ON o.id = f.oldest"
+		" JOIN dash_result r ON r.series = f.series AND (r.measured, r.id) >="
+		"  (COALESCE(o.measured, -9223372036854775807), COALESCE(o.id, 0))"
+		" JOIN dash_run n ON n.id = r.run"
+		" WHERE ((r.measured, r.id) < (f.measured, f.id)"
+		"  OR n.commit_id = $7 OR n.id = $8)" WHERE_KERNEL BY_SERIES,
+		"tttttttii", start, f->benchmark, f->handler, f->machine, f->metric, f->kernel,
+		part->commit, part->run, most);
 
 	free(start);
 	return cursor_new(rows);
@@ -353,16 +424,45 @@ int result_next(struct cursor *cursor, struct result *result)
 	return got;
 }
 
-struct cursor *store_runs(struct store *store, const struct store_filter *f)
+#define RUNS                                                                          \
+	"SELECT n.id, n.hash, n.format, n.measured, n.added, n.commit_id, n.machine," \
+	" n.provenance FROM dash_run n WHERE"                                         \
+	" (CAST($1 AS TEXT) IS NULL OR n.commit_id = $1)"                             \
+	" AND (CAST($2 AS TEXT) IS NULL OR n.machine = $2)"                           \
+	" AND (CAST($3 AS TEXT) IS NULL OR n.hash = $3)"                              \
+	" AND (CAST($4 AS BIGINT) = 0 OR n.id = $4)"
+/* Only where asked for: a run always has results. */
+#define WITH_RESULTS                                                                     \
+	" AND EXISTS (SELECT 1 FROM dash_result r JOIN dash_series s ON s.id = r.series" \
+	"  WHERE r.run = n.id AND (CAST($5 AS TEXT) IS NULL OR s.fingerprint LIKE $5)"   \
+	"  AND (CAST($6 AS TEXT) IS NULL OR s.benchmark = $6)"                           \
+	"  AND (CAST($7 AS TEXT) IS NULL OR s.handler = $7)"                             \
+	"  AND (CAST($8 AS TEXT) IS NULL OR s.metric = $8)"                              \
+	"  AND (CAST($9 AS TEXT) IS NULL OR r.kernel = $9))"
+
+static struct cursor *query_runs(struct store *store, const struct store_filter *f,
+				 const char *order)
 {
-	return cursor_new(db_query(store->db,
-				   "SELECT id, hash, format, measured, added, commit_id, machine,"
-				   " provenance FROM dash_run"
-				   " WHERE (CAST($1 AS TEXT) IS NULL OR commit_id = $1)"
-				   " AND (CAST($2 AS TEXT) IS NULL OR machine = $2)"
-				   " AND (CAST($3 AS BIGINT) = 0 OR id = $3)"
-				   " ORDER BY measured, id",
-				   "tti", f->commit, f->machine, f->run));
+	bool of_results = f->fingerprint || f->benchmark || f->handler || f->metric || f->kernel;
+	char *sql = format("%s%s%s", RUNS, of_results ? WITH_RESULTS : "", order);
+	char *start = beginning(f->fingerprint);
+	struct rows *rows =
+		db_query(store->db, sql, of_results ? "tttittttt" : "ttti", f->commit, f->machine,
+			 f->hash, f->run, start, f->benchmark, f->handler, f->metric, f->kernel);
+
+	free(start);
+	free(sql);
+	return cursor_new(rows);
+}
+
+struct cursor *store_runs(struct store *store, const struct store_filter *filter)
+{
+	return query_runs(store, filter, " ORDER BY n.measured, n.id");
+}
+
+struct cursor *store_newest_run(struct store *store, const struct store_filter *filter)
+{
+	return query_runs(store, filter, " ORDER BY n.measured DESC, n.id DESC LIMIT 1");
 }
 
 int run_next(struct cursor *cursor, struct run *run)
@@ -381,6 +481,25 @@ int run_next(struct cursor *cursor, struct run *run)
 			.machine = rows_text(rows, 6),
 			.provenance = rows_text(rows, 7),
 		};
+	return got;
+}
+
+struct cursor *store_commits(struct store *store, const char *start)
+{
+	return cursor_new(db_query(store->db,
+				   "SELECT DISTINCT commit_id FROM dash_run"
+				   " WHERE commit_id <> '' AND"
+				   " substr(commit_id, 1, length(CAST($1 AS TEXT))) = $1"
+				   " ORDER BY commit_id",
+				   "t", start));
+}
+
+int commit_next(struct cursor *cursor, const char **commit)
+{
+	int got = rows_next(cursor->rows);
+
+	if (got > 0)
+		*commit = rows_text(cursor->rows, 0);
 	return got;
 }
 

@@ -90,12 +90,25 @@ void store_close(struct store *store);
 const char *store_name(const struct store *store);
 
 /**
+ * What --db has to be for a command of somebody in another folder; without a server's password.
+ * NULL: it is the user's own store. Lives as the store.
+ */
+const char *store_url(const struct store *store);
+
+/**
  * What to read. A zeroed filter is all there is. Texts match in full; a fingerprint by its
  * beginning.
  */
 struct store_filter {
 	const char *fingerprint, *benchmark, *handler, *machine, *metric, *kernel, *commit;
+	const char *hash;    /* of runs alone */
 	int64_t run, result; /* 0: any */
+};
+
+/** All runs of a commit, or one run. */
+struct store_part {
+	const char *commit; /* NULL: the run decides */
+	int64_t run;	    /* 0: the commit decides */
 };
 
 /*
@@ -113,9 +126,28 @@ int series_next(struct cursor *cursor, struct series *series);
 struct cursor *store_results(struct store *store, const struct store_filter *filter);
 int result_next(struct cursor *cursor, struct result *result);
 
-/** Runs by time, oldest first. @return NULL after a message. */
+/**
+ * For a comparison, as store_results() but without histograms: results of either part, and those
+ * that somebody judged.
+ */
+struct cursor *store_results_of(struct store *store, const struct store_filter *filter,
+				const struct store_part *one, const struct store_part *other);
+
+/** The same: those of a part, and in each series that has such the last @p most before the first.
+ */
+struct cursor *store_results_before(struct store *store, const struct store_filter *filter,
+				    const struct store_part *part, int64_t most);
+
+/** Runs that have results which match, by time, oldest first. @return NULL after a message. */
 struct cursor *store_runs(struct store *store, const struct store_filter *filter);
 int run_next(struct cursor *cursor, struct run *run);
+
+/** The newest of them alone. */
+struct cursor *store_newest_run(struct store *store, const struct store_filter *filter);
+
+/** The commits that have results, each once; those that begin so. @return NULL after a message. */
+struct cursor *store_commits(struct store *store, const char *start);
+int commit_next(struct cursor *cursor, const char **commit);
 
 /** Triage, by series and result. @return NULL after a message. */
 struct cursor *store_triage(struct store *store);

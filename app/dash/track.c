@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "page.h"
+#include "pick.h"
+#include "stats.h"
 #include "text.h"
 #include "track.h"
 
@@ -19,8 +21,9 @@
 
 struct point {
 	int64_t id, run, measured;
+	char *commit;
 	size_t kernel;
-	size_t repetitions; /* where they begin */
+	size_t repetitions, nrepetitions; /* where they begin, and how many */
 };
 
 struct track {
@@ -70,8 +73,11 @@ struct track *track_new(void)
 	return track;
 }
 
-static void close_details(struct track *track)
+static void forget(struct track *track)
 {
+	for (size_t i = 0; i < track->n; i++)
+		free(track->points[i].commit);
+	track->n = track->nrepetitions = 0;
 	if (track->details)
 		fclose(track->details);
 	free(track->details_text);
@@ -80,7 +86,7 @@ static void close_details(struct track *track)
 
 void track_free(struct track *track)
 {
-	close_details(track);
+	forget(track);
 	free(track->repetitions);
 	free(track->values);
 	free(track->points);
@@ -89,12 +95,10 @@ void track_free(struct track *track)
 
 void track_clear(struct track *track)
 {
-	close_details(track);
+	forget(track);
 	track->details = open_memstream(&track->details_text, &track->details_size);
 	if (!track->details)
 		err(EXIT_FAILURE, NULL);
-	track->n = 0;
-	track->nrepetitions = 0;
 }
 
 static void keep_repetitions(struct track *track, const double *values, size_t n)
@@ -198,8 +202,10 @@ void track_add(struct track *track, const struct result *result, struct kernels 
 		.id = result->id,
 		.run = result->run,
 		.measured = result->measured,
+		.commit = format("%s", result->commit),
 		.kernel = kernel_number(kernels, result->kernel),
 		.repetitions = track->nrepetitions,
+		.nrepetitions = result->nrepetitions,
 	};
 	fputs(track->n ? "," : "", track->details);
 	put_details(result, track->details);
@@ -217,6 +223,9 @@ void track_put_values(const struct track *track, FILE *out)
 	fputs("{\"t\":[", out);
 	for (size_t i = 0; i < track->n; i++)
 		fprintf(out, "%s%lld", i ? "," : "", (long long)track->points[i].measured);
+	fputs("],\"i\":[", out);
+	for (size_t i = 0; i < track->n; i++)
+		fprintf(out, "%s%lld", i ? "," : "", (long long)track->points[i].id);
 	fputs("],\"r\":[", out);
 	for (size_t i = 0; i < track->n; i++)
 		fprintf(out, "%s%lld", i ? "," : "", (long long)track->points[i].run);
@@ -244,31 +253,22 @@ static void put_change(const struct stats_change *change, FILE *out)
 	fputc(']', out);
 }
 
-/* Where a result is among the points; at their end when the filter left it out. */
-static size_t index_of(const struct track *track, int64_t result)
-{
-	size_t at = 0;
-
-	while (at < track->n && track->points[at].id != result)
-		at++;
-	return at;
-}
-
 /* [index, verdict, note] of each result that somebody judged. */
-static void put_triage(const struct track *track, const struct triage triage[], size_t n, FILE *out)
+static void put_triage(const struct track *track, const struct series *series,
+		       const struct triages *triages, FILE *out)
 {
 	const char *comma = "";
 
 	fputs(",\"judged\":[", out);
-	for (size_t i = 0; i < n; i++) {
-		size_t at = index_of(track, triage[i].result);
+	for (size_t i = 0; i < track->n; i++) {
+		const struct triage *t = triages_find(triages, series->id, track->points[i].id);
 
-		if (at == track->n)
+		if (!t)
 			continue;
-		fprintf(out, "%s[%zu,", comma, at);
-		put_text(out, triage[i].verdict);
+		fprintf(out, "%s[%zu,", comma, i);
+		put_text(out, t->verdict);
 		fputc(',', out);
-		put_text(out, triage[i].note);
+		put_text(out, t->note);
 		fputc(']', out);
 		comma = ",";
 	}
@@ -335,7 +335,7 @@ static void put_newest(const struct track *track, FILE *out)
 }
 
 void track_put_summary(const struct track *track, const struct series *series,
-		       const struct triage triage[], size_t ntriage, FILE *out)
+		       const struct triages *triages, FILE *out)
 {
 	const struct {
 		const char *name, *text;
@@ -361,52 +361,46 @@ void track_put_summary(const struct track *track, const struct series *series,
 	}
 	put_newest(track, out);
 	put_changes(track, series, out);
-	put_triage(track, triage, ntriage, out);
+	put_triage(track, series, triages, out);
 }
 
-/* The first result at the level that the newest is held against, as check does it. */
-static size_t baseline(const struct track *track, const struct series *series,
-		       const struct triage triage[], size_t ntriage)
+static struct result result_at(const struct track *track, const struct kernels *kernels, size_t i)
 {
-	size_t before = track->n - 1, first = 0;
+	const struct point *p = &track->points[i];
 
-	/* A change that is known or wanted begins a new level. */
-	for (size_t i = 0; i < ntriage; i++) {
-		size_t at = index_of(track, triage[i].result);
-
-		if (at < before && at > first && strcmp(triage[i].verdict, "fixed") != 0)
-			first = at;
-	}
-	return before - stats_baseline(track->values + first, before - first, series->exact);
+	return (struct result){
+		.id = p->id,
+		.run = p->run,
+		.measured = p->measured,
+		.commit = p->commit,
+		.kernel = kernels->names[p->kernel],
+		.value = track->values[i],
+		.repetitions = track->repetitions + p->repetitions,
+		.nrepetitions = p->nrepetitions,
+	};
 }
 
 bool track_latest(const struct track *track, const struct series *series,
-		  const struct triage triage[], size_t ntriage, struct track_latest *latest)
+		  const struct kernels *kernels, const struct triages *triages,
+		  struct track_latest *latest)
 {
-	struct stats_metric metric = {
-		.better = series->better,
-		.exact = series->exact,
-		.share = !strcmp(series->unit, "share"),
-	};
-	struct stats_sample before, after;
-	size_t first, newest, begin;
+	struct against *against = against_new(false);
+	struct result result = result_at(track, kernels, track->n - 1);
+	struct pick newest = pick_around(&result);
+	int sides;
 
-	if (track->n < 2)
+	for (size_t i = 0; i < track->n; i++) {
+		result = result_at(track, kernels, i);
+		against_add(against, &result, pick_has(&newest, &result) ? SIDE_NEW : SIDE_OLD,
+			    triages_find(triages, series->id, result.id));
+	}
+	sides = against_end(against, series, &latest->outcome);
+	against_free(against);
+	pick_free(&newest);
+	if (sides != (SIDE_OLD | SIDE_NEW))
 		return false;
-	first = baseline(track, series, triage, ntriage);
-	newest = track->points[track->n - 1].repetitions;
-	begin = track->points[first].repetitions;
-	before = (struct stats_sample){track->repetitions + begin, newest - begin};
-	after = (struct stats_sample){track->repetitions + newest, track->nrepetitions - newest};
-
-	latest->difference = stats_compare(before, after, metric);
-	latest->within_noise =
-		!metric.exact && stats_within_noise((struct stats_sample){track->values + first,
-									  track->n - 1 - first},
-						    latest->difference.after);
-	latest->ratio = (struct stats_interval){NAN, NAN, NAN};
-	/* Where there is a difference to show at all, how large it may be. */
-	if (!metric.exact && !metric.share && latest->difference.p <= 0.05 && !latest->within_noise)
-		latest->ratio = stats_ratio_interval(before, after, 0.95, 1);
+	latest->at = 0;
+	while (track->points[latest->at].id != latest->outcome.result)
+		latest->at++;
 	return true;
 }

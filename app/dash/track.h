@@ -9,8 +9,9 @@
 
 #include <stdio.h>
 
-#include "stats.h"
+#include "against.h"
 #include "store.h"
+#include "triages.h"
 
 /** The kernels that results name, numbered as they are met. */
 struct kernels {
@@ -39,20 +40,19 @@ void track_put_values(const struct track *track, FILE *out);
 /**
  * Write what the page wants to know before it shows the series: members of a JSON object, the
  * series' own first.
- * @param triage  how its changes were judged, by result; @p ntriage of them
  */
 void track_put_summary(const struct track *track, const struct series *series,
-		       const struct triage triage[], size_t ntriage, FILE *out);
+		       const struct triages *triages, FILE *out);
 
-/** The newest result of a series against those before it. */
+/** The newest results of a series, those of one commit, against the ones before them. */
 struct track_latest {
-	struct stats_difference difference; /* yet to be judged */
-	struct stats_interval ratio;	    /* of the medians; NAN where there is none to tell */
-	bool within_noise;		    /* as far from the others as these from each other */
+	struct outcome outcome; /* yet to be judged; freed by the caller */
+	size_t at;		/* the first of the newest */
 };
 
-/** Compare them, as `check` does. False when the newest is the only one. */
+/** Compare them, as `check` does. False when there is nothing before the newest. */
 bool track_latest(const struct track *track, const struct series *series,
-		  const struct triage triage[], size_t ntriage, struct track_latest *latest);
+		  const struct kernels *kernels, const struct triages *triages,
+		  struct track_latest *latest);
 
 #endif

@@ -13,19 +13,25 @@ struct walk {
 	bool begun, ended;
 };
 
-struct walk *walk_start(struct store *store, const struct store_filter *filter)
+struct walk *walk_over(struct cursor *results, struct store *store,
+		       const struct store_filter *filter)
 {
 	struct walk *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		err(1, NULL);
 	/* Results first: a series that is added in between has none here. */
-	w->results = store_results(store, filter);
+	w->results = results;
 	w->all_series = w->results ? store_series(store, filter) : NULL;
 	if (w->all_series)
 		return w;
 	walk_end(w);
 	return NULL;
+}
+
+struct walk *walk_start(struct store *store, const struct store_filter *filter)
+{
+	return walk_over(store_results(store, filter), store, filter);
 }
 
 int walk_next(struct walk *w, const struct series **series, struct result *result)

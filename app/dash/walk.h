@@ -11,6 +11,10 @@ struct walk;
 /** All results that match, by series and in each by time. @return NULL after a message. */
 struct walk *walk_start(struct store *store, const struct store_filter *filter);
 
+/** The same of results that a cursor gives, which it ends; NULL: there was a message. */
+struct walk *walk_over(struct cursor *results, struct store *store,
+		       const struct store_filter *filter);
+
 /**
  * The next result. What is given lives until the next call; the series keeps its id as long as its
  * results last. @return 1, 0 at the end, -1 after a message.

@@ -264,7 +264,8 @@ static void counts_of_failures_apart(void **state)
 }
 
 static const char perf[] =
-	"{\"schema\": \"barrage-perf/1\", \"host\": {\"machine\": \"EPYC\", \"kernel\": \"6.1\"},"
+	"{\"schema\": \"barrage-perf/1\", \"host\": {\"machine\": \"EPYC\", \"kernel\": \"6.1\","
+	" \"date\": \"2026-11-23T23:00:00+0000\"},"
 	" \"rw\": \"randread\", \"read_percent\": 100, \"block_sizes\": [{\"bytes\": 4096, "
 	"\"percent\": 100}], \"queue_depth\": 32, \"lcores\": 1, \"rate\": null, \"devices\": [{}],"
 	" \"read\": {\"iops\": 1000.5, \"latency_ns\": {\"percentiles\": {\"50\": 20, \"99\": 30},"
@@ -544,6 +545,125 @@ static void check_is_content_with_better_and_with_noise(void **state)
 	add("noise.json");
 	assert_int_equal(run(dash, "check", "--db", store, "--against", "b000", NULL), 0);
 	assert_printed("0 worse, 0 better");
+}
+
+/* A result of the lab with some words replaced, all of which have to be there. */
+static void add_compare(const char *file, const char *const words[][2], size_t n)
+{
+	char text[2 * sizeof(compare)], other[2 * sizeof(compare)];
+
+	snprintf(text, sizeof(text), "%s", compare);
+	for (size_t i = 0; i < n; i++) {
+		const char *at = strstr(text, words[i][0]);
+
+		assert_non_null(at);
+		snprintf(other, sizeof(other), "%.*s%s%s", (int)(at - text), text, words[i][1],
+			 at + strlen(words[i][0]));
+		memcpy(text, other, sizeof(text));
+	}
+	write_file(file, text);
+	add(file);
+}
+
+/* Runs of three kinds; the newest is one of barrage perf. */
+static void add_three_kinds(void)
+{
+	static const char *const before[][2] = {{"6.1", "5.10"}};
+	static const char *const after[][2] = {
+		{"6.1", "5.10"}, {"beef", "bee2"}, {"21:46", "21:47"}};
+
+	add_history(1.1);
+	add_compare("before.json", before, 1);
+	add_compare("after.json", after, 3);
+	write_file("perf.json", perf);
+	add("perf.json");
+}
+
+/* The newest run is the newest of those with results that match. */
+static void check_takes_filters(void **state)
+{
+	static const struct {
+		const char *option, *value, *words;
+	} filters[] = {
+		{"--benchmark", "BM_copy", "commit b000 against the results before: 3 worse"},
+		{"--metric", "real_time", "commit b000 against the results before: 3 worse"},
+		{"--machine", "m, 4 CPUs", "commit b000 against the results before: 3 worse"},
+		{"--handler", "unfixed", "commit bee2 against the results before: 0 worse"},
+		{"--kernel", "5.10", "commit bee2 against the results before: 0 worse"},
+	};
+
+	add_three_kinds();
+	assert_int_equal(run(dash, "check", "--db", store, NULL), 2);
+	assert_printed("all its 3 series are new");
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		run(dash, "check", "--db", store, filters[i].option, filters[i].value, NULL);
+		assert_printed(filters[i].words);
+	}
+	assert_int_equal(run(dash, "check", "--db", store, "--benchmark", "nonsense", NULL), 2);
+	assert_printed("no results in ");
+	assert_int_equal(
+		run(dash, "check", "--db", store, "--of", "b000", "--handler", "unfixed", NULL), 2);
+	assert_printed("commit b000 has no results that the filters leave");
+	/* --of is what names a commit; a filter by it would leave nothing to compare with */
+	assert_int_equal(run(dash, "check", "--db", store, "--commit", "b000", NULL), 2);
+	assert_printed("unrecognized option");
+}
+
+static size_t listed(const char *option, const char *value)
+{
+	json_t *list;
+	size_t n;
+
+	assert_int_equal(run(dash, "list", "--db", store, "--runs", "--json", option, value, NULL),
+			 0);
+	list = json_loads(printed, 0, NULL);
+	assert_non_null(list);
+	n = json_array_size(list);
+	json_decref(list);
+	return n;
+}
+
+static void runs_take_filters(void **state)
+{
+	add_three_kinds();
+	assert_int_equal(listed(NULL, NULL), 14);
+	assert_int_equal(listed("--benchmark", "BM_copy"), 11);
+	assert_int_equal(listed("--benchmark", "nonsense"), 0);
+	assert_int_equal(listed("--metric", "read_iops"), 1);
+	assert_int_equal(listed("--handler", "unfixed"), 2);
+	assert_int_equal(listed("--kernel", "5.10"), 2);
+	assert_int_equal(listed("--machine", "m, 4 CPUs"), 11);
+	assert_int_equal(listed("--commit", "bee2"), 1);
+}
+
+/* Twenty results back, whatever the order they were added in, and no further than what is older. */
+static void check_looks_back_twenty(void **state)
+{
+	char name[64], commit[16];
+	json_t *result, *row;
+
+	for (int i = 30; i >= 0; i--) {
+		snprintf(name, sizeof(name), "b%d.json", i);
+		snprintf(commit, sizeof(commit), "%04x", 0xa000 + i);
+		write_result(name, commit, i, 1, i < 10 ? 1.3 : i < 30 ? 1 : 1.1);
+		add(name);
+	}
+	assert_int_equal(run(dash, "check", "--db", store, "--json", NULL), 1);
+	result = json_loads(printed, 0, NULL);
+	row = json_array_get(json_object_get(result, "rows"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "metric")), "real_time");
+	assert_true(json_number_value(json_object_get(row, "before")) == 1e3);
+	assert_int_equal(json_integer_value(json_object_get(row, "repetitions_before")),
+			 20 * REPETITIONS);
+	assert_int_equal(json_integer_value(json_object_get(row, "repetitions_after")),
+			 REPETITIONS);
+	json_decref(result);
+	assert_int_equal(run(dash, "check", "--db", store, "--of", "a009", "--json", NULL), 0);
+	result = json_loads(printed, 0, NULL);
+	row = json_array_get(json_object_get(result, "rows"), 0);
+	assert_int_equal(json_integer_value(json_object_get(row, "repetitions_before")),
+			 9 * REPETITIONS);
+	json_decref(result);
 }
 
 static void triage_excuses(void **state)
@@ -853,11 +973,14 @@ static void every_command_has_help_with_an_example(void **state)
 static char *text_of(const char *name)
 {
 	FILE *in = fopen(name, "r");
-	char *text = NULL;
-	size_t size;
+	struct stat st;
+	char *text;
 
 	assert_non_null(in);
-	assert_true(getdelim(&text, &size, '\0', in) > 0);
+	assert_int_equal(fstat(fileno(in), &st), 0);
+	text = calloc(1, (size_t)st.st_size + 1);
+	assert_non_null(text);
+	assert_int_equal(fread(text, 1, (size_t)st.st_size, in), st.st_size);
 	fclose(in);
 	return text;
 }
@@ -888,6 +1011,83 @@ static void report_shows_what_is_there(void **state)
 	json_decref(told);
 }
 
+static size_t verdicts(const json_t *rows, const char *verdict)
+{
+	const json_t *row;
+	size_t i, n = 0;
+
+	json_array_foreach (rows, i, row)
+		n += !strcmp(json_string_value(json_object_get(row, "verdict")), verdict);
+	return n;
+}
+
+static void assert_report_says_what_check_says(size_t worse, size_t known)
+{
+	static const char *const names[] = {"worse", "better", "known"};
+	json_t *told, *checked, *rows;
+
+	run(dash, "check", "--db", store, "--json", NULL);
+	checked = json_loads(printed, 0, NULL);
+	rows = json_object_get(checked, "rows");
+	assert_int_equal(run(dash, "report", "--db", store, "--json", "-o", "page", NULL), 0);
+	told = json_loads(printed, 0, NULL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(json_integer_value(json_object_get(told, names[i])),
+				 verdicts(rows, names[i]));
+	assert_int_equal(verdicts(rows, "worse"), worse);
+	assert_int_equal(verdicts(rows, "known"), known);
+	json_decref(told);
+	json_decref(checked);
+}
+
+/* Four runs of the newest commit are not held against each other; and what is known is not worse.
+ */
+static void report_says_what_check_says(void **state)
+{
+	char name[64], number[32], *page;
+	json_t *checked;
+
+	add_history(1.1);
+	for (int i = 11; i < 14; i++) {
+		snprintf(name, sizeof(name), "again%d.json", i);
+		write_result(name, "b000", i, 3, 1.1);
+		add(name);
+	}
+	assert_report_says_what_check_says(3, 0);
+	page = text_of("page/index.html");
+	assert_non_null(strstr(page, "\"latest\":{\"at\":10,\"verdict\":\"worse\","));
+	free(page);
+	run(dash, "check", "--db", store, "--json", NULL);
+	checked = json_loads(printed, 0, NULL);
+	snprintf(number, sizeof(number), "%lld",
+		 json_integer_value(json_object_get(
+			 json_array_get(json_object_get(checked, "rows"), 0), "result")));
+	json_decref(checked);
+	assert_int_equal(run(dash, "triage", "--db", store, number, "wanted", NULL), 0);
+	assert_report_says_what_check_says(2, 1);
+	/* for the record only */
+	assert_int_equal(run(dash, "triage", "--db", store, number, "fixed", NULL), 0);
+	assert_report_says_what_check_says(3, 0);
+}
+
+/* What the page offers to copy finds the store again, from anywhere. */
+static void report_names_the_store(void **state)
+{
+	char *page, url[512];
+
+	write_result("named.json", "aaaa", 1, 1, 1);
+	add("named.json");
+	assert_int_equal(run(dash, "report", "--db", store, "-o", "page", NULL), 0);
+	page = text_of("page/index.html");
+	assert_non_null(strstr(page, "\"db\":\""));
+	assert_int_equal(sscanf(strstr(page, "\"db\":\""), "\"db\":\"%511[^\"]", url), 1);
+	free(page);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(run(dash, "list", "--db", url, "--runs", NULL), 0);
+	assert_printed("google-benchmark");
+	assert_int_equal(chdir(folder), 0);
+}
+
 #define on_a_new_store(test) cmocka_unit_test_setup(test, new_store)
 
 int main(int argc, char **argv)
@@ -909,6 +1109,9 @@ int main(int argc, char **argv)
 		on_a_new_store(sixteen_writers_lose_nothing),
 		on_a_new_store(check_tells_what_got_worse),
 		on_a_new_store(check_is_content_with_better_and_with_noise),
+		on_a_new_store(check_takes_filters),
+		on_a_new_store(runs_take_filters),
+		on_a_new_store(check_looks_back_twenty),
 		on_a_new_store(triage_excuses),
 		on_a_new_store(exact_counts),
 		on_a_new_store(machines_are_not_mixed),
@@ -919,6 +1122,8 @@ int main(int argc, char **argv)
 		on_a_new_store(list_and_other_exports),
 		on_a_new_store(prune_removes_what_it_said),
 		on_a_new_store(report_shows_what_is_there),
+		on_a_new_store(report_says_what_check_says),
+		on_a_new_store(report_names_the_store),
 		on_a_new_store(texts_stay_texts),
 		on_a_new_store(stores_that_are_none),
 		cmocka_unit_test(every_command_has_help_with_an_example),

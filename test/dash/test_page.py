@@ -169,16 +169,49 @@ def keyboard(page):
     page.quiet()
 
 
+def queue(page):
+    """A series as the store knows it, and its results, oldest first."""
+    found = next(one for one in json.loads(run(page.program, "export", "--db", page.store))["series"]
+                 if one["series"]["parameters"] == {"lcores": 1}
+                 and one["series"]["metric"] == "real_time")
+    return found["series"]["fingerprint"], found["results"]
+
+
 def links(page):
-    """The address says what is shown, and brings it back."""
+    """The address says what is shown by its number, and brings it back."""
     browser = page.browser
+    number = queue(page)[1][0]["result"]
     browser.script("document.getElementById('one-chart').focus()")
     browser.press(ENTER)
     fragment = browser.script("return location.hash")
-    check("the address tells the result", "result=0" in fragment, fragment)
+    check("the address tells the result", fragment.endswith(f"&result={number}"), fragment)
+    check("so does the dialog", str(number) in browser.texts("#point-body dd")[0])
     page.open(fragment)
     browser.wait("the point opens", "document.getElementById('point').open")
     check("the same", "./made --seed 0" in browser.texts("#point-body")[0])
+    page.open(fragment.replace(f"={number}", "=99999999"))
+    check("what is not there is told", "Result 99999999 is not on this page"
+          in browser.texts("#one-at")[0], browser.texts("#one-at"))
+    check("and not opened", not browser.script("return document.getElementById('point').open"))
+    page.open("#series=0123456789abcdef")
+    check("nor is a series", "Series 0123456789abcdef is not on this page"
+          in browser.texts("#about")[0])
+    page.open()
+
+
+def links_after_prune(page):
+    """Results go, and an address still names what it named."""
+    browser = page.browser
+    series, (gone, kept, *_) = queue(page)
+    run(page.program, "prune", "--db", page.store, "--run", gone["run"], "--yes")
+    page.report()
+    page.open(f"#series={series}&result={kept['result']}")
+    browser.wait("the point opens", "document.getElementById('point').open")
+    check("the same", "./made --seed 1" in browser.texts("#point-body")[0])
+    check("which is the first now", browser.texts("#one-at")[0].startswith("1 of 59"))
+    page.open(f"#series={series}&result={gone['result']}")
+    check("what is gone is told", f"Result {gone['result']} is not on this page"
+          in browser.texts("#one-at")[0], browser.texts("#one-at"))
     page.open()
 
 
@@ -283,19 +316,38 @@ def stored_histogram(page):
 
 
 def judged(page):
-    """What somebody said of a change: it goes last, and is no regression any more."""
+    """What somebody said of a change, as the page tells how: it goes last, and is no regression."""
     browser = page.browser
-    series = next(one for one in json.loads(run(page.program, "export", "--db", page.store))["series"]
-                  if one["series"]["parameters"] == {"lcores": 1}
-                  and one["series"]["metric"] == "real_time")
-    run(page.program, "triage", "--db", page.store, series["results"][56]["result"], "wanted",
-        "--note", "safer & slower")
+    page.open()
+    browser.click("#changed td.name button")
+    browser.script("document.getElementById('one-chart').focus()")
+    browser.press(ENTER)
+    command = browser.texts("#point pre")[-1]
+    number = queue(page)[1][56]["result"]
+    check("the command names the result", f" {number} known" in command, command)
+    page.shot("triage")
+    subprocess.run(command.replace("barrage-dash", str(page.program), 1).replace("known", "wanted")
+                   .replace('"why"', "'safer & slower'"), shell=True, check=True)
     page.report()
     row = browser.texts("#changed tbody tr")[-1]
     check("it goes last, with its note", "(wanted)" in row and "safer & slower" in row, row)
     browser.click("[name=worse]")
     browser.wait("one regression less", "document.querySelectorAll('#all tbody tr').length === 9")
     page.quiet()
+
+
+def known(page):
+    """The newest result, judged: no regression of today's any more, for check and for the page."""
+    browser = page.browser
+    before = json.loads(subprocess.run([page.program, "check", "--db", page.store, "--json"],
+                                       capture_output=True, text=True).stdout)
+    worst = before["rows"][0]
+    check("it is worse", worst["verdict"] == "worse" and "queue lcores=2" in worst["benchmark"], worst)
+    run(page.program, "triage", "--db", page.store, worst["result"], "known", "--note", "bug 7")
+    told = page.report()
+    check("one less", told["worse"] == before["regressions"] - 1 and told["known"] == 1, told)
+    row = next(row for row in browser.texts("#changed tbody tr") if "bug 7" in row)
+    check("as known", "(known)" in row and "newest result" in row, row)
 
 
 def history(page):
@@ -305,7 +357,7 @@ def history(page):
           told)
     for step in (worst_first, texts_stay_texts, filters_filter, follow_a_point, keyboard, links,
                  before_and_after, themes, phone, one_point,
-                 stored_histogram, judged):
+                 stored_histogram, judged, known, links_after_prune):
         print(f"  {step.__name__}", flush=True)
         step(page)
 

@@ -159,19 +159,24 @@
 		return found ? { judged: found[1], note: found[2] } : {};
 	}
 
+	/* What check would tell of the newest results; "noise" is none of it. */
+	const TOLD = ["worse", "known", "changed", "better"];
+
 	function newestNews(series) {
-		if (!series.latest || ["same", "too few"].includes(series.latest.verdict))
+		if (!series.latest || !TOLD.includes(series.latest.verdict))
 			return [];
-		const [before, after, ratio, low, high, q] = series.latest.numbers;
+		const { at, verdict: told, triage, numbers } = series.latest;
+		const [before, after, ratio, low, high, q] = numbers;
 		const range = low === null ? "" : ` (${percent(low)} to ${percent(high)})`;
+		const [judged, ...note] = triage.split(": ");
 
 		return [{
-			series, before, after,
-			at: series.n - 1,
-			verdict: series.latest.verdict,
+			series, before, after, at,
+			verdict: told === "known" ? "worse" : told,
 			change: percent(ratio) + range,
 			evidence: series.exact ? "exact count" : `newest result, q ${probability(q)}`,
-			...judgement(series, series.n - 1),
+			judged,
+			note: note.join(": "),
 		}];
 	}
 
@@ -187,7 +192,7 @@
 
 	function newsOf(series) {
 		const newest = newestNews(series);
-		const last = newest.length ? series.n - 1 : series.n; // told already
+		const last = newest.length ? newest[0].at : series.n; // told already
 
 		return newest.concat(series.changes
 			.filter(([at]) => at >= series.n - RECENT && at < last)
@@ -630,9 +635,21 @@
 		return [el("p", {}, "To measure it again:"), el("pre", {}, text), copyButton(text)];
 	}
 
+	/* A word for a shell. */
+	const quoted = (text) => /^[\w@%+=:,./-]+$/.test(text) ? text
+		: `'${text.replaceAll("'", "'\\''")}'`;
+
+	function triage(result) {
+		const db = index.db ? ` --db ${quoted(index.db)}` : "";
+		const text = `barrage-dash triage${db} ${result} known --note "why"`;
+
+		return [el("p", {}, "To say that the change which begins here is known (or fixed, or wanted):"),
+			el("pre", {}, text), copyButton(text)];
+	}
+
 	function openPoint(i) {
 		const { series } = open;
-		const { t, v, k, d } = valuesOf(series);
+		const { t, v, k, d, i: ids } = valuesOf(series);
 		const run = runOf(series, i);
 		const { command: how, commit, ...provenance } = run.provenance || {};
 
@@ -643,14 +660,15 @@
 			el("p", {}, $("one-title").textContent),
 			...distribution(d[i], series.unit),
 			...command(how),
-			list([["commit", run.commit || commit], ["kernel", index.kernels[k[i]]],
+			...triage(ids[i]),
+			list([["result", ids[i]], ["series", series.series], ["commit", run.commit || commit], ["kernel", index.kernels[k[i]]],
 				["machine class", run.machine], ["format", run.format],
 				["file's SHA-256", run.hash], ...Object.entries(provenance)]));
 		$("point-before").disabled = i === 0;
 		$("point-after").disabled = i === series.n - 1;
 		if (!$("point").open)
 			$("point").showModal();
-		remember(`series=${series.series}&result=${i}`);
+		remember(`series=${series.series}&result=${ids[i]}`);
 	}
 
 	// Before and after
@@ -913,17 +931,28 @@
 		history.replaceState(null, "", what ? `#${what}` : location.pathname + location.search);
 	}
 
-	/* #series=FINGERPRINT&result=INDEX, as remember() leaves it: a link to what was shown. */
+	/*
+	 * #series=FINGERPRINT&result=NUMBER, as remember() leaves it: a link to what was shown, maybe on
+	 * a page with more results, or fewer.
+	 */
 	function openLinked() {
 		const link = new URLSearchParams(location.hash.slice(1));
 		const series = index.series.find((one) => one.series === link.get("series"));
-		const result = Number(link.get("result"));
 
-		if (!series)
+		if (!series) {
+			if (link.has("series"))
+				$("about").textContent += `. Series ${link.get("series")} is not on this page`;
 			return;
+		}
 		openSeries(series);
-		if (link.has("result") && result >= 0 && result < series.n)
-			openPoint(result);
+		if (!link.has("result"))
+			return;
+		const at = valuesOf(series).i.indexOf(Number(link.get("result")));
+
+		if (at >= 0)
+			openPoint(at);
+		else
+			$("one-at").textContent = `Result ${link.get("result")} is not on this page`;
 	}
 
 	/* A page from the disk may not be allowed to keep anything. */
