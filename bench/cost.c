@@ -4,8 +4,8 @@
  * Meant for a guest of the lab's counting mode, where a tick is an instruction and the figures are
  * the same on every boot.
  *
- * Every operation is done several times on fresh mappings, and the least is told, with the mean: a
- * timer interrupt that lands in one of them does not show.
+ * Every operation is done several times on fresh mappings, and the least is told, with the mean and
+ * how many of the runs had it: a timer interrupt that lands in one of them does not show.
  *
  * With --fail-after it is a first touch that is made to fail half-way, and the one after it.
  */
@@ -69,6 +69,16 @@ static uint64_t least(const struct samples *s)
 	return min;
 }
 
+/* How many of the runs had it. */
+static int agreed(const struct samples *s)
+{
+	int count = 0;
+
+	for (unsigned int i = 0; i < s->count; i++)
+		count += s->ticks[i] == least(s);
+	return count;
+}
+
 static double mean(const struct samples *s)
 {
 	double sum = 0;
@@ -80,9 +90,10 @@ static double mean(const struct samples *s)
 
 static void tell(const char *policy, const char *op, uint64_t bar_bytes, const struct samples *s)
 {
-	json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:f, s:i}", "policy", policy, "op", op,
-				   "bar_bytes", (json_int_t)bar_bytes, "ticks",
-				   (json_int_t)least(s), "mean", mean(s), "runs", (int)s->count);
+	json_t *record =
+		json_pack("{s:s, s:s, s:I, s:I, s:f, s:i, s:i}", "policy", policy, "op", op,
+			  "bar_bytes", (json_int_t)bar_bytes, "ticks", (json_int_t)least(s), "mean",
+			  mean(s), "runs", (int)s->count, "agreed", agreed(s));
 
 	json_dumpf(record, records, JSON_COMPACT);
 	fputc('\n', records);

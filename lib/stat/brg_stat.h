@@ -57,7 +57,8 @@ double brg_hist_mean(const struct brg_hist *h);
 /**
  * Set a marker: say how many ticks of the TSC have gone by on this thread since its previous
  * marker, the markers' own work left out. In the lab's counting mode a tick is an instruction:
- * barrage-lab cost -- PROGRAM shows what lies between the markers that PROGRAM sets.
+ * barrage-lab cost -- PROGRAM shows what lies between the markers that PROGRAM sets; where it sets
+ * them several times, the least, and whether that repeats.
  *
  * Writes a line of JSON to the file that the environment variable BARRAGE_RECORDS names; does
  * nothing where there is none. Not for hot paths.

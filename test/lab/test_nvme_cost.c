@@ -7,6 +7,7 @@
 #include "lab_test.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* The most instructions: the targets, or, where that is missed, what it takes now and a little. */
 static const struct {
@@ -20,6 +21,31 @@ static const struct {
 };
 
 static json_t *rows;
+
+static json_t *result;
+
+/* Rows are of instructions, and say which of them repeat; the dashboard tells programs apart. */
+static void result_is_for_the_dashboard(void **state)
+{
+	static const char *const exact[] = {"submit", "submit-prepared", "empty-poll"};
+	const json_t *row;
+	size_t i, found = 0;
+
+	assert_string_equal(json_string_value(json_object_get(result, "program")),
+			    "barrage-nvme-cost");
+	json_array_foreach (rows, i, row) {
+		const char *to = json_string_value(json_object_get(row, "to"));
+		bool is = json_is_true(json_object_get(row, "exact"));
+
+		assert_null(strstr(to, "-us"));
+		assert_true(json_is_boolean(json_object_get(row, "exact")));
+		if (!strncmp(to, "attach", 6) && is)
+			fail_msg("%s is counted once, and exact", to);
+		for (size_t k = 0; k < sizeof(exact) / sizeof(exact[0]); k++)
+			found += !strcmp(to, exact[k]) && is;
+	}
+	assert_int_equal(found, 2 * sizeof(exact) / sizeof(exact[0]));
+}
 
 static json_int_t count(const char *from, const char *to)
 {
@@ -54,9 +80,11 @@ static void promises_are_kept(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(promises_are_kept)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(promises_are_kept),
+		cmocka_unit_test(result_is_for_the_dashboard),
+	};
 	char command[4096], out[16384];
-	json_t *result;
 	int failed;
 
 	if (argc != 3) {
