@@ -75,6 +75,7 @@ void batch_add(struct batch *batch, const struct sample *sample)
 		measurement_free(&m);
 	else
 		same = append(batch, &m);
+	same->exact = same->exact && sample->exact;
 	add_values(same, sample->values, sample->n);
 }
 

@@ -92,6 +92,15 @@ int64_t field_integer(const struct field *at, const char *name)
 	return json_integer_value(value);
 }
 
+bool field_boolean(const struct field *at, const char *name)
+{
+	const json_t *value = member(at, name);
+
+	if (!json_is_boolean(value))
+		expected(at, name, "true or false");
+	return json_is_true(value);
+}
+
 double field_number(const struct field *at, const char *name)
 {
 	const json_t *value = member(at, name);

@@ -29,9 +29,10 @@ void field_complain(const struct field *at, const char *name, const char *fmt, .
 /* Larger numbers are refused, so that sums and conversions of them stay numbers. */
 #define FIELD_LARGEST 1e200
 
-/** A member that has to be there; "" or 0 after a complaint. */
+/** A member that has to be there; "", 0 or false after a complaint. */
 const char *field_text(const struct field *at, const char *name);
 int64_t field_integer(const struct field *at, const char *name);
+bool field_boolean(const struct field *at, const char *name);
 double field_number(const struct field *at, const char *name);
 struct field field_object(const struct field *at, const char *name);
 const json_t *field_array(const struct field *at, const char *name);

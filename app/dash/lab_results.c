@@ -180,10 +180,10 @@ static void take_counting_host(const struct field *top, struct batch *batch)
 }
 
 /*
- * Whether a count repeats to the digit: it does where some of the runs see no timer interrupt (one
- * per 4 million instructions), and nothing is filled at mmap() time (doc/lab.md, "cost").
+ * Files of before do not say whether a count repeats to the digit. It may where some of the runs
+ * see no timer interrupt (one per 4 million instructions), and nothing is filled at mmap() time.
  */
-static bool repeats(const struct field *row)
+static bool may_repeat(const struct field *row)
 {
 	const char *policy = field_optional_text(row, "policy");
 
@@ -198,8 +198,10 @@ static void add_count(const struct field *at, const char *benchmark, json_t *par
 	struct row row = {
 		.at = at, .benchmark = benchmark, .parameters = parameters, .batch = batch};
 
+	bool exact = field_has(at, "exact") ? field_boolean(at, "exact") : may_repeat(at);
+
 	field_integer(at, "instructions");
-	add_number(&row, "instructions", "instructions", "instructions", BETTER_LOWER, repeats(at));
+	add_number(&row, "instructions", "instructions", "instructions", BETTER_LOWER, exact);
 	json_decref(parameters);
 }
 
@@ -222,17 +224,21 @@ void ingest_cost(const struct field *top, struct batch *batch)
 	}
 }
 
+/* Two programs may use the same names. Files of before do not tell the program's. */
 void ingest_marks(const struct field *top, struct batch *batch)
 {
 	const json_t *rows = field_array(top, "rows");
+	const char *program = field_optional_text(top, "program");
 
 	take_counting_host(top, batch);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		struct field row = field_element(top, "rows", rows, i);
+		json_t *parameters =
+			json_pack("{s:s, s:s}", "from", field_optional_text(&row, "from"), "to",
+				  field_text(&row, "to"));
 
-		add_count(&row, "marks",
-			  json_pack("{s:s, s:s}", "from", field_optional_text(&row, "from"), "to",
-				    field_text(&row, "to")),
-			  batch);
+		if (program[0])
+			json_object_set_new(parameters, "program", json_string(program));
+		add_count(&row, "marks", parameters, batch);
 	}
 }

@@ -147,6 +147,15 @@ static int64_t find_series(struct db *db, const struct measurement *m)
 				      m->fingerprint));
 }
 
+/* A count that was not exact once makes its series one with noise. */
+static int keep_exact(struct db *db, int64_t series, const struct measurement *m)
+{
+	if (m->exact)
+		return 0;
+	return db_run(db, "UPDATE dash_series SET exact = 0 WHERE id = $1 AND exact <> 0", "i",
+		      series);
+}
+
 static int64_t insert_series(struct db *db, const struct measurement *m, const char *machine)
 {
 	return first_integer(
@@ -191,7 +200,7 @@ static int insert_result(struct db *db, const struct batch *b, int64_t run,
 		return there > 0 ? 0 : -1;
 	if (series == 0)
 		series = insert_series(db, m, b->machine);
-	if (series < 0)
+	if (series < 0 || keep_exact(db, series, m))
 		return -1;
 	repetitions = numbers_text(m->repetitions, m->nrepetitions);
 	ret = db_run(db,

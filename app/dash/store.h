@@ -33,7 +33,7 @@ struct series {
 	const char *metric;	 /* as "first_fault", "survived", "real_time" */
 	const char *unit;	 /* "ns", "1/s", "instructions", "share", "" */
 	enum better better;
-	bool exact; /* a count that repeats to the digit: any change is a change */
+	bool exact; /* all of it counts that repeat to the digit: any change is a change */
 };
 
 /** One metric of one benchmark in one run. */

@@ -263,6 +263,57 @@ static void counts_of_failures_apart(void **state)
 	json_decref(all);
 }
 
+static const char marks[] =
+	"{\"schema\": \"barrage-marks/1\", %s\"host\": {\"commit\": \"%s\", \"date\": "
+	"\"2026-11-23T00:0%d:00+0000\"}, \"rows\": [{\"kernel\": \"6.1\", \"handler\": \"fixed\","
+	" \"from\": \"a\", \"to\": \"b\", \"instructions\": %d%s}]}";
+
+static void add_marks(const char *top, int minute, int instructions, const char *exact)
+{
+	char text[1024], commit[16];
+
+	snprintf(commit, sizeof(commit), "%04x", 0xa000 + minute);
+	snprintf(text, sizeof(text), marks, top, commit, minute, instructions, exact);
+	write_file("marks.json", text);
+	add("marks.json");
+}
+
+/* Two programs may name their markers alike; files of before name no program. */
+static void marks_of_programs_apart(void **state)
+{
+	const json_t *parameters;
+	json_t *all;
+
+	add_marks("", 1, 100, "");
+	add_marks("\"program\": \"one\", ", 2, 101, "");
+	add_marks("\"program\": \"other\", ", 3, 102, "");
+	add_marks("\"program\": \"one\", ", 4, 101, "");
+	all = content();
+	assert_int_equal(json_array_size(json_object_get(all, "series")), 3);
+	parameters = json_object_get(
+		json_object_get(json_array_get(json_object_get(all, "series"), 1), "series"),
+		"parameters");
+	assert_string_equal(json_string_value(json_object_get(parameters, "program")), "one");
+	json_decref(all);
+}
+
+/* Of a count that does not repeat a difference of one is none. Files of before do not say. */
+static void counts_say_whether_they_are_exact(void **state)
+{
+	json_t *all;
+
+	add_marks("", 1, 121345, ", \"exact\": true");
+	add_marks("", 2, 121346, ", \"exact\": true");
+	assert_int_equal(run(dash, "check", "--db", store, NULL), 1);
+	add_marks("", 3, 121347, ", \"exact\": false");
+	assert_int_equal(run(dash, "check", "--db", store, NULL), 0);
+	assert_printed("1 with too few repetitions to tell");
+	all = content();
+	assert_true(json_is_false(json_object_get(
+		json_object_get(series_of(all, "instructions", "fixed"), "series"), "exact")));
+	json_decref(all);
+}
+
 static const char perf[] =
 	"{\"schema\": \"barrage-perf/1\", \"host\": {\"machine\": \"EPYC\", \"kernel\": \"6.1\","
 	" \"date\": \"2026-11-23T23:00:00+0000\"},"
@@ -286,6 +337,11 @@ static void barrage_perf_and_its_histogram(void **state)
 	json_decref(histogram);
 	json_decref(all);
 }
+
+static const char cost[] =
+	"{\"schema\": \"barrage-cost/1\", \"rows\": [{\"kernel\": \"6.1\", \"handler\": \"fixed\","
+	" \"bar_bytes\": 16384, \"policy\": \"plain\", \"op\": \"unmap\", \"instructions\": 3374,"
+	" \"exact\": true}]}";
 
 /* A file, a piece of it to be replaced, what by, and what is then said of it. */
 static const struct mistake {
@@ -312,6 +368,7 @@ static const struct mistake {
 	{perf, "[30, 1]", "[30]", "read.latency_ns.histogram: element 1 is no pair"},
 	{perf, "[30, 1]", "[30, -1]", "read.latency_ns.histogram: element 1 is no pair"},
 	{perf, "\"99\": 30", "\"98\": 30", "read.latency_ns.percentiles.99: is missing"},
+	{cost, "true", "1", "rows[0].exact: true or false is expected, not a number"},
 	{compare, "[{", "[7, {", "arms[0]: an object is expected, not a number"},
 };
 
@@ -711,16 +768,16 @@ static void triage_excuses(void **state)
 /* A kernel BUG where there was none, and a count that grew by one instruction. */
 static void exact_counts(void **state)
 {
-	static const char cost[] =
+	static const char counts[] =
 		"{\"schema\": \"barrage-cost/1\", \"host\": {\"commit\": \"%s\", \"date\": "
 		"\"2026-11-23T00:0%d:00+0000\"}, \"rows\": [{\"kernel\": \"6.1\", \"handler\": "
 		"\"fixed\", \"bar_bytes\": 16384, \"policy\": \"plain\", \"op\": \"first-touch\", "
 		"\"instructions\": %d}]}";
 	char text[1024];
 
-	snprintf(text, sizeof(text), cost, "aaaa", 1, 3374);
+	snprintf(text, sizeof(text), counts, "aaaa", 1, 3374);
 	write_file("cost1.json", text);
-	snprintf(text, sizeof(text), cost, "bbbb", 2, 3375);
+	snprintf(text, sizeof(text), counts, "bbbb", 2, 3375);
 	write_file("cost2.json", text);
 	add("cost1.json");
 	add("cost2.json");
@@ -1099,6 +1156,8 @@ int main(int argc, char **argv)
 		on_a_new_store(a_matrix_of_the_lab),
 		on_a_new_store(counts_of_the_lab),
 		on_a_new_store(counts_of_failures_apart),
+		on_a_new_store(marks_of_programs_apart),
+		on_a_new_store(counts_say_whether_they_are_exact),
 		on_a_new_store(barrage_perf_and_its_histogram),
 		on_a_new_store(broken_files_are_refused_whole),
 		on_a_new_store(truncated_files_are_refused),
