@@ -1016,6 +1016,9 @@ static void every_command_has_help_with_an_example(void **state)
 		assert_printed(example);
 		assert_int_equal(run(dash, names[i], "--frobnicate", NULL), 2);
 	}
+	assert_int_equal(run(dash, "add", "--help", NULL), 0);
+	assert_printed("barrage perf");
+	assert_printed("markers");
 	assert_int_equal(run(dash, "add", NULL), 2);
 	assert_int_equal(run(dash, "check", "--min-effect", "x", NULL), 2);
 	assert_int_equal(run(dash, "check", "--json", "--markdown", NULL), 2);
