@@ -13,9 +13,7 @@
 #include "against.h"
 #include "text.h"
 
-/* A confidence interval, and what may be told to differ at all. */
-#define CONFIDENCE 0.95
-#define ALPHA	   (1 - CONFIDENCE)
+#define CONFIDENCE 0.95 /* of the interval */
 
 /* Results of one side. */
 struct pile {
@@ -147,15 +145,19 @@ void against_add(struct against *a, const struct result *result, enum side side,
 	}
 }
 
-/* The bootstrap takes its time: not where there is no difference to tell. */
-static struct stats_interval interval(const struct against *a, const struct outcome *o)
+static double *copied(struct stats_sample sample)
 {
-	const struct stats_metric *m = &o->difference.metric;
+	double *copy = malloc(sample.n * sizeof(*copy));
 
-	if (m->exact || m->share || o->within_noise || o->difference.p > ALPHA)
-		return (struct stats_interval){NAN, NAN, NAN};
-	return stats_ratio_interval(repetitions_of(&a->before), repetitions_of(&a->after),
-				    CONFIDENCE, 1);
+	if (!copy)
+		err(1, NULL);
+	return memcpy(copy, sample.values, sample.n * sizeof(*copy));
+}
+
+/* Most will be no differences, and their repetitions need not be kept. */
+static bool may_matter(const struct outcome *o)
+{
+	return !o->within_noise && o->difference.p <= 1 - CONFIDENCE;
 }
 
 static void compare(struct against *a, const struct series *s, struct outcome *o)
@@ -176,7 +178,11 @@ static void compare(struct against *a, const struct series *s, struct outcome *o
 	a->excuse = NULL;
 	o->within_noise =
 		!s->exact && stats_within_noise(values_of(&a->before), o->difference.after);
-	o->ratio = interval(a, o);
+	o->ratio = (struct stats_interval){NAN, NAN, NAN};
+	if (!metric.exact && !metric.share && may_matter(o)) {
+		o->before = copied(repetitions_of(&a->before));
+		o->after = copied(repetitions_of(&a->after));
+	}
 }
 
 int against_end(struct against *a, const struct series *series, struct outcome *outcome)
@@ -206,6 +212,8 @@ void outcome_free(struct outcome *outcome)
 	free(outcome->kernel_before);
 	free(outcome->kernel_after);
 	free(outcome->triage);
+	free(outcome->before);
+	free(outcome->after);
 }
 
 static bool is_difference(const struct outcome *o)
@@ -213,6 +221,18 @@ static bool is_difference(const struct outcome *o)
 	enum stats_verdict v = o->difference.verdict;
 
 	return v == STATS_WORSE || v == STATS_CHANGED || v == STATS_BETTER;
+}
+
+/* The bootstrap takes its time: only for what is told. */
+static void add_interval(struct outcome *o)
+{
+	if (o->before && outcome_matters(o))
+		o->ratio = stats_ratio_interval((struct stats_sample){o->before, o->nbefore},
+						(struct stats_sample){o->after, o->nafter},
+						CONFIDENCE, 1);
+	free(o->before);
+	free(o->after);
+	o->before = o->after = NULL;
 }
 
 void outcomes_judge(struct outcome *const outcomes[], size_t n, const struct stats_policy *policy)
@@ -226,8 +246,7 @@ void outcomes_judge(struct outcome *const outcomes[], size_t n, const struct sta
 	stats_judge(all, n, policy);
 	for (size_t i = 0; i < n; i++) {
 		outcomes[i]->difference = all[i];
-		if (!is_difference(outcomes[i]))
-			outcomes[i]->ratio = (struct stats_interval){NAN, NAN, NAN};
+		add_interval(outcomes[i]);
 	}
 	free(all);
 }

@@ -27,7 +27,8 @@ struct outcome {
 	struct stats_interval ratio; /* of the medians, 95 %; NAN where no difference is told */
 	bool within_noise;	     /* as far from the rest as others before it */
 	char *triage;		/* "known: note" where the change was judged; NULL: it was not */
-	size_t nbefore, nafter; /* repetitions */
+	double *before, *after; /* repetitions, until it is judged; NULL: no interval is told */
+	size_t nbefore, nafter; /* how many there were */
 };
 
 /** The results of the series that is going by. */

@@ -141,19 +141,25 @@ static int64_t insert_run(struct db *db, const struct batch *b)
 	return id;
 }
 
-static int64_t find_series(struct db *db, const struct measurement *m)
+/* 0 when there is none. */
+static int64_t find_series(struct db *db, const struct measurement *m, bool *exact)
 {
-	return first_integer(db_query(db, "SELECT id FROM dash_series WHERE fingerprint = $1", "t",
-				      m->fingerprint));
+	struct rows *rows = db_query(db, "SELECT id, exact FROM dash_series WHERE fingerprint = $1",
+				     "t", m->fingerprint);
+	int64_t id = rows ? rows_next(rows) : -1;
+
+	if (id > 0) {
+		id = rows_integer(rows, 0);
+		*exact = rows_integer(rows, 1);
+	}
+	rows_end(rows);
+	return id;
 }
 
 /* A count that was not exact once makes its series one with noise. */
-static int keep_exact(struct db *db, int64_t series, const struct measurement *m)
+static int take_exact(struct db *db, int64_t series)
 {
-	if (m->exact)
-		return 0;
-	return db_run(db, "UPDATE dash_series SET exact = 0 WHERE id = $1 AND exact <> 0", "i",
-		      series);
+	return db_run(db, "UPDATE dash_series SET exact = 0 WHERE id = $1", "i", series);
 }
 
 static int64_t insert_series(struct db *db, const struct measurement *m, const char *machine)
@@ -187,7 +193,8 @@ static char *numbers_text(const double *numbers, size_t n)
 static int insert_result(struct db *db, const struct batch *b, int64_t run,
 			 const struct measurement *m)
 {
-	int64_t series = find_series(db, m), there = 0;
+	bool exact = false;
+	int64_t series = find_series(db, m, &exact), there = 0;
 	char *repetitions;
 	int ret;
 
@@ -200,7 +207,7 @@ static int insert_result(struct db *db, const struct batch *b, int64_t run,
 		return there > 0 ? 0 : -1;
 	if (series == 0)
 		series = insert_series(db, m, b->machine);
-	if (series < 0 || keep_exact(db, series, m))
+	if (series < 0 || (exact && !m->exact && take_exact(db, series)))
 		return -1;
 	repetitions = numbers_text(m->repetitions, m->nrepetitions);
 	ret = db_run(db,

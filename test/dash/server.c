@@ -120,16 +120,21 @@ const char *server_start(const char *folder)
 	return url;
 }
 
-void server_empty(void)
+void server_run(const char *sql)
 {
 	PGconn *connection = PQconnectdb(url);
-	PGresult *result = PQexec(connection, "SET client_min_messages = warning;"
-					      "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+	PGresult *result = PQexec(connection, sql);
 
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		errx(1, "%s", PQerrorMessage(connection));
 	PQclear(result);
 	PQfinish(connection);
+}
+
+void server_empty(void)
+{
+	server_run("SET client_min_messages = warning;"
+		   "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
 }
 
 void server_stop(void)

@@ -17,6 +17,9 @@ const char *server_start(const char *folder);
 /** Forget all that is in its database. */
 void server_empty(void);
 
+/** Run statements. */
+void server_run(const char *sql);
+
 /** Stop it, in any case before the program ends. */
 void server_stop(void);
 

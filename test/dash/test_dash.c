@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "command.h"
@@ -723,6 +724,44 @@ static void check_looks_back_twenty(void **state)
 	json_decref(result);
 }
 
+/* The most memory that a check takes, in KiB. */
+static long memory_of_check(void)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, STDOUT_FILENO);
+		execl(dash, dash, "check", "--db", store, NULL);
+		_exit(127);
+	}
+	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	return usage.ru_maxrss;
+}
+
+/*
+ * What is not compared stays where it is: 90,000 older results make check no larger. All that a
+ * query gives comes from a server at once; of SQLite's rows there is one at a time anyway.
+ */
+static void check_leaves_the_rest_in_the_store(void **state)
+{
+	long small, large;
+
+	add_history(1);
+	small = memory_of_check();
+	server_run("INSERT INTO dash_result(run, series, measured, kernel, value, repetitions)"
+		   " SELECT (SELECT min(id) FROM dash_run), s.id, -i, '', 1,"
+		   " '[1' || repeat(',1.0000000000000000', 20) || ']'"
+		   " FROM dash_series s, generate_series(1, 10000) i");
+	large = memory_of_check();
+	if (large > small + 16384)
+		fail_msg("check takes %ld KiB, and took %ld", large, small);
+}
+
 static void triage_excuses(void **state)
 {
 	json_t *result, *rows, *row;
@@ -1190,6 +1229,9 @@ int main(int argc, char **argv)
 		on_a_new_store(stores_that_are_none),
 		cmocka_unit_test(every_command_has_help_with_an_example),
 	};
+	const struct CMUnitTest server_tests[] = {
+		on_a_new_store(check_leaves_the_rest_in_the_store),
+	};
 	char command[512];
 	int failed;
 
@@ -1208,8 +1250,10 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	if (server)
+	if (server) {
+		failed += cmocka_run_group_tests(server_tests, NULL, NULL);
 		server_stop();
+	}
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	if (system(command) != 0)
 		perror("rm");
