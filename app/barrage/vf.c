@@ -26,8 +26,10 @@
 
 static const char list_doc[] =
 	"List the virtual functions (SR-IOV) of an NVMe controller, each with its secondary "
-	"controller, its queues and interrupts, its driver and who uses it. barrage vf enable "
-	"makes them, barrage vf disable takes away what is left of them.\v"
+	"controller, its queues and interrupts, its driver and who uses it.\v"
+	"Commands:\n"
+	"  enable      have virtual functions, as long as it runs\n"
+	"  disable     take away what is left of them\n\n"
 	"Examples:\n"
 	"  barrage vf 0000:00:04.0\n"
 	"  barrage vf enable --count 2 0000:00:04.0\n"
