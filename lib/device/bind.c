@@ -28,6 +28,14 @@ static int may_write(const struct brg_device_info *info)
 	return brg_fail(EPERM, "only root may change the driver of %s", info->bdf);
 }
 
+/* Whether it may leave its driver: nobody would lose by it, and we are allowed to. */
+static int may_leave(const struct brg_device_info *info)
+{
+	int rc = may_write(info);
+
+	return rc ? rc : brg_device_in_use(info, NULL, 0);
+}
+
 static int driver_exists(const char *driver)
 {
 	char path[PATH_MAX];
@@ -205,10 +213,7 @@ int brg_device_bind(const char *bdf, const char *driver)
 		if (rc)
 			return rc;
 	}
-	rc = may_write(&info);
-	if (rc)
-		return rc;
-	rc = brg_device_in_use(&info, NULL, 0);
+	rc = may_leave(&info);
 	if (rc)
 		return rc;
 	return move_to(&info, driver ? driver : "", override);
@@ -222,10 +227,7 @@ int brg_device_unbind(const char *bdf)
 	rc = brg_device_info_get(bdf, &info);
 	if (rc)
 		return rc;
-	rc = may_write(&info);
-	if (rc)
-		return rc;
-	rc = brg_device_in_use(&info, NULL, 0);
+	rc = may_leave(&info);
 	if (rc)
 		return rc;
 	rc = unbind_from(&info);
@@ -283,9 +285,7 @@ int brg_device_keep_ready(const char *bdf)
 	if (!strstr(info.driver, "vfio"))
 		return brg_fail(EINVAL, "%s is not bound to vfio-pci; run: barrage bind %s",
 				info.bdf, info.bdf);
-	rc = may_write(&info);
-	if (!rc)
-		rc = brg_device_in_use(&info, NULL, 0); /* which enables it, too */
+	rc = may_leave(&info); /* who has it open has it enabled, too */
 	if (!rc && !is_kept_ready(&info))
 		rc = make_ready(&info);
 	return rc;
