@@ -16,11 +16,10 @@
 struct parsing {
 	const struct command_line *line;
 	const char **values;
-	unsigned int nvalues, wanted;
+	unsigned int nvalues, wanted, most;
 };
 
-/* Decimal or hexadecimal; a leading 0 alone does not make it octal. */
-static bool read_number(const char *text, uint64_t *value, char **end)
+bool read_number(const char *text, uint64_t *value, char **end)
 {
 	bool hex = !strncasecmp(text, "0x", 2);
 
@@ -29,6 +28,23 @@ static bool read_number(const char *text, uint64_t *value, char **end)
 	errno = 0;
 	*value = strtoull(text, end, hex ? 16 : 10);
 	return errno == 0;
+}
+
+bool read_size(const char *text, uint64_t *bytes, char **end)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+
+	if (!read_number(text, bytes, end))
+		return false;
+	unit = **end ? strchr(units, toupper((unsigned char)**end)) : NULL;
+	if (!unit)
+		return true;
+	*end += strncasecmp(*end + 1, "iB", 2) ? 1 : 3;
+	for (; unit >= units; unit--)
+		if (__builtin_mul_overflow(*bytes, 1024, bytes))
+			return false;
+	return true;
 }
 
 bool is_number(const char *text)
@@ -52,27 +68,25 @@ uint64_t parse_number(const char *what, const char *text, uint64_t least, uint64
 
 static uint64_t parse_size(const char *what, const char *text, uint64_t least, uint64_t most)
 {
-	static const char units[] = "KMGT";
-	const char *unit;
 	uint64_t value;
 	char *end;
 
-	if (!read_number(text, &value, &end))
-		goto bad;
-	if (*end) {
-		unit = strchr(units, toupper((unsigned char)*end));
-		if (!unit || (end[1] && strcasecmp(end + 1, "iB")))
-			goto bad;
-		for (; unit >= units; unit--)
-			if (__builtin_mul_overflow(value, 1024, &value))
-				goto bad;
-	}
-	if (value >= least && value <= most)
-		return value;
-bad:
-	errx(CLI_USAGE,
-	     "%s %s: it takes bytes, from %" PRIu64 " to %" PRIu64 ", as 4096, 64K or 1G", what,
-	     text, least, most);
+	if (!read_size(text, &value, &end) || *end || value < least || value > most)
+		errx(CLI_USAGE,
+		     "%s %s: it takes bytes, from %" PRIu64 " to %" PRIu64 ", as 4096, 64K or 1G",
+		     what, text, least, most);
+	return value;
+}
+
+/* Not "nan", which is in no range. */
+static double parse_real(const char *what, const char *text, uint64_t most)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value >= 0 && value <= (double)most))
+		errx(CLI_USAGE, "%s %s: it takes a number from 0 to %" PRIu64, what, text, most);
+	return value;
 }
 
 uint64_t parse_choice(const char *what, const char *text, const struct choice *choices,
@@ -121,6 +135,9 @@ static void take(const struct option_spec *o, const char *arg)
 	case OPTION_CHOICE:
 		*(uint64_t *)o->target = parse_choice(what, arg, o->choices, o->most);
 		break;
+	case OPTION_REAL:
+		*(double *)o->target = parse_real(what, arg, o->most);
+		break;
 	default:
 		*(const char **)o->target = arg;
 	}
@@ -138,7 +155,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (p->nvalues == p->wanted)
+		if (p->nvalues == p->most)
 			argp_error(state, "\"%s\" is one argument too many", arg);
 		p->values[p->nvalues++] = arg;
 		return 0;
@@ -163,12 +180,13 @@ static unsigned int count_words(const char *words)
 	return n;
 }
 
-void parse_line(const struct command_line *line, int argc, char **argv, const char **values)
+unsigned int parse_line(const struct command_line *line, int argc, char **argv, const char **values)
 {
 	struct argp_option options[MOST_OPTIONS + 1] = {0};
 	const struct argp argp = {options, parse, line->arguments, line->doc, NULL, NULL, NULL};
-	struct parsing p = {line, values, 0, count_words(line->arguments)};
+	struct parsing p = {line, values, 0, count_words(line->arguments), 0};
 
+	p.most = p.wanted && strstr(line->arguments, "...") ? MOST_ARGUMENTS : p.wanted;
 	for (int i = 0; line->options[i].kind != OPTION_END; i++)
 		options[i] = (struct argp_option){
 			.name = line->options[i].name,
@@ -177,4 +195,5 @@ void parse_line(const struct command_line *line, int argc, char **argv, const ch
 			.doc = line->options[i].doc,
 		};
 	argp_parse(&argp, argc, argv, 0, NULL, &p);
+	return p.nvalues;
 }

@@ -18,6 +18,7 @@ enum option_kind {
 	OPTION_SIZE,   /* target: uint64_t, bytes; K, M, G or T behind it are powers of 1024 */
 	OPTION_TEXT,   /* target: const char * */
 	OPTION_CHOICE, /* target: uint64_t; one of choices by name, or its number */
+	OPTION_REAL,   /* target: double; 0 to most */
 };
 
 struct choice {
@@ -38,20 +39,33 @@ struct option_spec {
 
 /** Number of options that a command has at most, and of arguments. */
 #define MOST_OPTIONS   24
-#define MOST_ARGUMENTS 3
+#define MOST_ARGUMENTS 64
 
 struct command_line {
 	const char *doc;       /* for --help; after \v come the examples */
-	const char *arguments; /* "PAGE BDF"; the last one is the device's address; NULL: none */
+	const char *arguments; /* "PAGE BDF"; the last one is the device's address, "BDF..." those
+				  of one device or more; NULL: none */
 	const char *first_question; /* when the argument before the device is missing */
 	const struct option_spec *options;
 };
 
 /**
  * Parse a command line; a mistake ends the program with a sentence.
- * @param values  set to the arguments, as many as @p line->arguments has words.
+ * @param values  set to the arguments: as many as @p line->arguments has words, or of
+ *                "BDF..." up to MOST_ARGUMENTS.
+ * @return how many there are.
  */
-void parse_line(const struct command_line *line, int argc, char **argv, const char **values);
+unsigned int parse_line(const struct command_line *line, int argc, char **argv,
+			const char **values);
+
+/*
+ * Numbers are read in one way everywhere: decimal, with zeroes in front or not, or hexadecimal with
+ * 0x. Both of these set @p end to what comes after it. @return whether there was one.
+ */
+bool read_number(const char *text, uint64_t *value, char **end);
+
+/** The same of a size, whose unit, K, M, G or T, may be in front of "iB". */
+bool read_size(const char *text, uint64_t *bytes, char **end);
 
 /** Whether it is a number as those below are written: decimal, or hexadecimal with 0x. */
 bool is_number(const char *text);
@@ -89,6 +103,11 @@ const char *choice_name(const struct choice *choices, uint64_t value);
 #define CHOICE(name, key, arg, doc, target, most, choices)                   \
 	{                                                                    \
 		name, key, arg, doc, OPTION_CHOICE, target, 0, most, choices \
+	}
+
+#define REAL(name, key, arg, doc, target, most)                         \
+	{                                                               \
+		name, key, arg, doc, OPTION_REAL, target, 0, most, NULL \
 	}
 
 #define JSON_FLAG(target) FLAG("json", 'j', "print JSON", target)

@@ -14,8 +14,9 @@
 
 #include "brg_nvme.h"
 #include "brg_stat.h"
+#include "options.h"
 
-#define PERF_MOST_DEVICES 64
+#define PERF_MOST_DEVICES MOST_ARGUMENTS
 #define PERF_MOST_SIZES	  16
 
 /* What is asked for */
@@ -28,7 +29,7 @@ struct perf_size {
 };
 
 struct perf_options {
-	char *bdfs[PERF_MOST_DEVICES];
+	const char *bdfs[PERF_MOST_DEVICES];
 	unsigned int ndevices;
 	uint32_t nsid;	    /* 0: the first active one */
 	const char *rw;	    /* as it was given */

@@ -63,6 +63,19 @@ static void everything(void **state)
 	assert_true(o.seed_given && o.verify && o.json);
 }
 
+/* As in every other command: no zero in front makes a number octal. */
+static void zeroes_in_front(void **state)
+{
+	struct perf_options o;
+
+	PARSE(&o, "1:0.0", "--count", "010", "--qd", "08", "--bssplit", "01k/040:0x200/60");
+	assert_int_equal(o.count, 10);
+	assert_int_equal(o.queue_depth, 8);
+	assert_int_equal(o.sizes[0].bytes, 1024);
+	assert_int_equal(o.sizes[0].below, 40);
+	assert_int_equal(o.sizes[1].bytes, 512);
+}
+
 /* A count alone has no time limit. */
 static void count_without_time(void **state)
 {
@@ -262,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(everything),
+		cmocka_unit_test(zeroes_in_front),
 		cmocka_unit_test(count_without_time),
 		cmocka_unit_test(sequential_lcores_divide_the_area),
 		cmocka_unit_test(sequential_wraps),
