@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "progress.h"
 #include "runs.h"
+#include "session.h"
 #include "stream.h"
 #include "table.h"
 
@@ -180,7 +181,7 @@ static void report(const struct appending *w)
 
 	progress_clear();
 	if (w->a->json) {
-		print_json(json_pack("{s:s, s:I, s:I, s:I, s:f, s:o}", "bdf", w->a->bdf, "nsid",
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:f, s:o}", "bdf", session_bdf(), "nsid",
 				     (json_int_t)w->a->ns.nsid, "bytes", (json_int_t)bytes,
 				     "padding_bytes", (json_int_t)w->padding, "seconds", seconds,
 				     "appended", runs_json(w)));
@@ -245,7 +246,7 @@ int append_run(struct append *a, struct brg_nvme_ctrl *ctrl)
 	};
 	int rc;
 
-	if (check_room(a) || choose_io(a, &o))
+	if (check_room(a) || choose_io(a, &o) || bytes_begin(&a->input))
 		return 1;
 	w.stream = stream_open(&o);
 	if (!w.stream)

@@ -14,7 +14,6 @@ struct room {
 };
 
 struct append {
-	const char *bdf;
 	struct bytes input;
 	uint32_t depth;
 	uint64_t io_bytes;

@@ -29,10 +29,25 @@ int bytes_open(struct bytes *b, bool write)
 	return b->fd < 0 ? -1 : 0;
 }
 
-ssize_t bytes_read(const struct bytes *b, void *data, size_t n)
+int bytes_begin(struct bytes *b)
+{
+	ssize_t n = bytes_read(b, &b->first, 1);
+
+	b->ahead = n > 0;
+	if (!n)
+		warnx("%s is empty", b->path ? b->path : "standard input");
+	return n > 0 ? 0 : -1;
+}
+
+ssize_t bytes_read(struct bytes *b, void *data, size_t n)
 {
 	size_t done = 0;
 
+	if (b->ahead && n) {
+		*(uint8_t *)data = b->first;
+		b->ahead = false;
+		done = 1;
+	}
 	while (done < n) {
 		ssize_t got = read(b->fd, (char *)data + done, n - done);
 

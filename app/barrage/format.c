@@ -70,7 +70,7 @@ static int find_format(const struct nvme_id_ns *id, uint8_t *lbaf)
 	}
 	warnx("%s: the namespace has no format with blocks of %" PRIu64 " bytes and no metadata; "
 	      "barrage identify --cns ns %s shows those it has",
-	      opt.bdf, opt.block_size, opt.bdf);
+	      session_bdf(), opt.block_size, session_bdf());
 	return 1;
 }
 
@@ -89,12 +89,12 @@ static int report(const struct nvme_id_ns *id)
 	uint64_t bytes = UINT64_C(1) << (lbaf->ds & 63);
 
 	if (opt.json)
-		return print_json(json_pack(
-			"{s:s, s:I, s:i, s:I, s:i, s:i}", "bdf", opt.bdf, "nsid",
-			(json_int_t)opt.nsid, "lbaf", brg_nvme_format_in_use(id), "block_bytes",
-			(json_int_t)bytes, "metadata_bytes", lbaf->ms, "dps", id->dps));
-	printf("%s: formatted, blocks of %" PRIu64 " bytes and %u of metadata\n", opt.bdf, bytes,
-	       lbaf->ms);
+		return print_json(json_pack("{s:s, s:I, s:i, s:I, s:i, s:i}", "bdf", session_bdf(),
+					    "nsid", (json_int_t)opt.nsid, "lbaf",
+					    brg_nvme_format_in_use(id), "SectorSize",
+					    (json_int_t)bytes, "ms", lbaf->ms, "dps", id->dps));
+	printf("%s: formatted, blocks of %" PRIu64 " bytes and %u of metadata\n", session_bdf(),
+	       bytes, lbaf->ms);
 	return 0;
 }
 
@@ -123,11 +123,11 @@ static int format(struct brg_nvme_ctrl *ctrl, void *arg)
 	if (rc)
 		return rc;
 	if (opt.all ? !session_confirm(opt.yes, "format all namespaces of %s; all data is lost",
-				       opt.bdf)
+				       session_bdf())
 		    : !session_confirm(opt.yes,
 				       "format namespace %" PRIu64 " of %s; all its data "
 				       "is lost",
-				       opt.nsid, opt.bdf))
+				       opt.nsid, session_bdf()))
 		return 1;
 	progress("formatting");
 	rc = brg_nvme_format(ctrl, &how);

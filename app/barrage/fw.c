@@ -83,9 +83,9 @@ static int report(enum brg_nvme_fw_needs needs)
 					    "subsystem-reset"};
 
 	if (opt.json)
-		return print_json(json_pack("{s:s, s:I, s:s}", "bdf", opt.words[1], "slot",
+		return print_json(json_pack("{s:s, s:I, s:s}", "bdf", session_bdf(), "slot",
 					    (json_int_t)opt.slot, "needs", names[needs]));
-	printf("%s: %s\n", opt.words[1], texts[needs]);
+	printf("%s: %s\n", session_bdf(), texts[needs]);
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static int change(struct brg_nvme_ctrl *ctrl, void *arg)
 	int err = 0;
 
 	if (!session_confirm(opt.yes, "%s the firmware of %s", opt.image ? "replace" : "switch",
-			     opt.words[1]))
+			     session_bdf()))
 		return 1;
 	if (opt.image)
 		err = brg_nvme_fw_download(ctrl, opt.image, opt.len, on_progress, NULL);

@@ -54,7 +54,7 @@ static void print_findings(const struct health *h)
 
 static json_t *findings_json(const struct health *h, const struct nvme_smart_log *smart)
 {
-	const struct page_of p = {opt.bdf, smart, sizeof(*smart)};
+	const struct page_of p = {session_bdf(), smart, sizeof(*smart)};
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < h->nfindings; i++)
@@ -63,7 +63,7 @@ static json_t *findings_json(const struct health *h, const struct nvme_smart_log
 						states[h->findings[i].state], "what",
 						h->findings[i].what, "finding", h->findings[i].text,
 						"advice", h->findings[i].advice));
-	return json_pack("{s:s, s:s, s:o, s:o}", "bdf", opt.bdf, "health", states[h->worst],
+	return json_pack("{s:s, s:s, s:o, s:o}", "bdf", session_bdf(), "health", states[h->worst],
 			 "findings", array, "smart_log", smart_log_json(&p));
 }
 
@@ -104,7 +104,7 @@ static int look(struct brg_nvme_ctrl *ctrl, void *arg)
 		print_json(findings_json(&h, &smart));
 	} else {
 		print_findings(&h);
-		printf("\n%s: %s\n", opt.bdf, health_summary(&h));
+		printf("\n%s: %s\n", session_bdf(), health_summary(&h));
 	}
 	return h.worst == HEALTH_ACT;
 }

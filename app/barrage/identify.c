@@ -37,33 +37,31 @@ static const char *trim(char *text, const char *padded, size_t len)
 	return text;
 }
 
-static json_t *controller_json(struct brg_nvme_ctrl *ctrl, const char *bdf)
+/* Names are those of nvme-cli's id-ctrl; what the library makes of it has none there. */
+static json_t *controller_json(struct brg_nvme_ctrl *ctrl)
 {
 	const struct nvme_id_ctrl *id = brg_nvme_id_ctrl(ctrl);
 	uint32_t version = brg_bar_read32(brg_nvme_bar(ctrl), NVME_REG_VS);
-	char firmware[sizeof(id->fr) + 1];
-	char serial[sizeof(id->sn) + 1];
-	char model[sizeof(id->mn) + 1];
-	char dotted[16];
+	char fr[sizeof(id->fr) + 1];
+	char sn[sizeof(id->sn) + 1];
+	char mn[sizeof(id->mn) + 1];
 
-	snprintf(dotted, sizeof(dotted), "%u.%u.%u", version >> 16, version >> 8 & 0xff,
-		 version & 0xff);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "bdf", bdf, "model",
-			 trim(model, id->mn, sizeof(id->mn)), "serial",
-			 trim(serial, id->sn, sizeof(id->sn)), "firmware",
-			 trim(firmware, id->fr, sizeof(id->fr)), "nvme", dotted,
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "bdf", session_bdf(), "mn",
+			 trim(mn, id->mn, sizeof(id->mn)), "sn", trim(sn, id->sn, sizeof(id->sn)),
+			 "fr", trim(fr, id->fr, sizeof(id->fr)), "ver", (json_int_t)version,
 			 "max_transfer_bytes", (json_int_t)brg_nvme_max_transfer(ctrl));
 }
 
+/* Those of id-ns, and where it counts in powers of two those of nvme list. */
 static json_t *namespace_json(struct brg_nvme_ctrl *ctrl, uint32_t nsid)
 {
 	struct brg_nvme_ns ns;
 
 	if (brg_nvme_ns_get(ctrl, nsid, &ns))
 		return json_pack("{s:I, s:s}", "nsid", (json_int_t)nsid, "error", brg_errmsg());
-	return json_pack("{s:I, s:I, s:I, s:I}", "nsid", (json_int_t)nsid, "blocks",
-			 (json_int_t)ns.blocks, "block_bytes", (json_int_t)ns.block_size, "bytes",
-			 (json_int_t)(ns.blocks * ns.block_size));
+	return json_pack("{s:I, s:I, s:I, s:I}", "nsid", (json_int_t)nsid, "nsze",
+			 (json_int_t)ns.blocks, "SectorSize", (json_int_t)ns.block_size,
+			 "PhysicalSize", (json_int_t)(ns.blocks * ns.block_size));
 }
 
 /* Memory on the device; NULL when it has none. */
@@ -79,7 +77,7 @@ static json_t *cmb_json(struct brg_nvme_ctrl *ctrl)
 			 cmb.write_data);
 }
 
-static json_t *identify(struct brg_nvme_ctrl *ctrl, const char *bdf)
+static json_t *identify(struct brg_nvme_ctrl *ctrl)
 {
 	static uint32_t nsids[MOST_NAMESPACES];
 	json_t *list = json_array();
@@ -93,7 +91,7 @@ static json_t *identify(struct brg_nvme_ctrl *ctrl, const char *bdf)
 	}
 	for (int i = 0; i < n; i++)
 		json_array_append_new(list, namespace_json(ctrl, nsids[i]));
-	json = controller_json(ctrl, bdf);
+	json = controller_json(ctrl);
 	json_object_set_new(json, "cmb", cmb_json(ctrl)); /* NULL: left out */
 	json_object_set_new(json, "namespaces", list);
 	return json;
@@ -112,10 +110,11 @@ static void add_namespace(struct table *t, const json_t *ns)
 		table_cell(t, "%s", error);
 		return;
 	}
-	table_cell(t, "%lld", json_integer_value(json_object_get(ns, "blocks")));
-	table_cell(t, "%lld", json_integer_value(json_object_get(ns, "block_bytes")));
-	table_cell(t, "%s",
-		   size_text(size, (uint64_t)json_integer_value(json_object_get(ns, "bytes"))));
+	table_cell(t, "%lld", json_integer_value(json_object_get(ns, "nsze")));
+	table_cell(t, "%lld", json_integer_value(json_object_get(ns, "SectorSize")));
+	table_cell(
+		t, "%s",
+		size_text(size, (uint64_t)json_integer_value(json_object_get(ns, "PhysicalSize"))));
 }
 
 static void print_cmb(const json_t *cmb)
@@ -135,17 +134,21 @@ static void print_cmb(const json_t *cmb)
 static void print_text(const json_t *json)
 {
 	static const char *const heads[] = {">namespace", ">blocks", ">bytes each", "size", NULL};
-	static const char *const keys[] = {"bdf", "model", "serial", "firmware", "nvme"};
+	static const char *const keys[][2] = {
+		{"address", "bdf"}, {"model", "mn"}, {"serial", "sn"}, {"firmware", "fr"}};
 	const json_t *list = json_object_get(json, "namespaces");
 	json_int_t most = json_integer_value(json_object_get(json, "max_transfer_bytes"));
+	json_int_t version = json_integer_value(json_object_get(json, "ver"));
 	struct table *t;
 	char size[24];
 	json_t *ns;
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		printf("%-12s  %s\n", strcmp(keys[i], "bdf") ? keys[i] : "address",
-		       json_string_value(json_object_get(json, keys[i])));
+		printf("%-12s  %s\n", keys[i][0],
+		       json_string_value(json_object_get(json, keys[i][1])));
+	printf("%-12s  %lld.%lld.%lld\n", "nvme", version >> 16, version >> 8 & 0xff,
+	       version & 0xff);
 	printf("%-12s  %s\n", "max transfer", size_text(size, (uint64_t)most));
 	print_cmb(json_object_get(json, "cmb"));
 	printf("\n");
@@ -246,7 +249,7 @@ static uint32_t which_namespace(const struct cns *s)
 static int show_structure(struct brg_nvme_ctrl *ctrl, void *arg)
 {
 	static uint8_t page[NVME_IDENTIFY_DATA_SIZE] __attribute__((aligned(8)));
-	const struct page_of p = {opt.bdf, page, sizeof(page)};
+	const struct page_of p = {session_bdf(), page, sizeof(page)};
 	const struct cns *s = arg;
 	const struct brg_nvme_identify what = {
 		.cns = s->cns,
@@ -264,7 +267,7 @@ static int show_structure(struct brg_nvme_ctrl *ctrl, void *arg)
 
 static int show_summary(struct brg_nvme_ctrl *ctrl, void *arg)
 {
-	json_t *json = identify(ctrl, opt.bdf);
+	json_t *json = identify(ctrl);
 
 	if (!json)
 		return -1;

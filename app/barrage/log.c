@@ -192,7 +192,7 @@ static int show(struct brg_nvme_ctrl *ctrl, void *arg)
 {
 	const struct log_page *page = arg;
 	bool host = page->lid == NVME_LOG_LID_TELEMETRY_HOST;
-	struct page_of p = {.bdf = opt.words[1]};
+	struct page_of p = {.bdf = session_bdf()};
 	void *data;
 	int err;
 

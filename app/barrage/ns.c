@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "commands.h"
 #include "options.h"
+#include "pages.h"
 #include "session.h"
 #include "table.h"
 
@@ -27,6 +28,8 @@ static const char question[] = "what to do? list, create, delete, attach or deta
 
 #define MOST_NAMESPACES	 1024
 #define MOST_CONTROLLERS 64
+
+#define OPT_CSI		 256
 
 static struct {
 	const char *words[2]; /* what to do, device */
@@ -48,7 +51,8 @@ static const struct option_spec options[] = {
 	       UINT8_MAX),
 	NUMBER("nmic", 'm', "N", "1: several controllers may share it (default 0)", &opt.nmic, 0,
 	       UINT8_MAX),
-	NUMBER("csi", 'y', "N", "its command set: 0 NVM (default), 2 zoned", &opt.csi, 0,
+	/* No letter: -y of what destroys is --yes. */
+	NUMBER("csi", OPT_CSI, "N", "its command set: 0 NVM (default), 2 zoned", &opt.csi, 0,
 	       UINT8_MAX),
 	YES_FLAG(&opt.yes),
 	JSON_FLAG(&opt.json),
@@ -71,19 +75,35 @@ static bool has(const struct nvme_ns_list *list, uint32_t nsid)
 	return false;
 }
 
-/* "0 1", the controllers that a namespace is attached to; "-" where that is not told. */
-static void controllers_text(struct brg_nvme_ctrl *ctrl, uint32_t nsid, char *text, size_t size)
+/* As nvme list-ctrl has them; null where the controller does not tell. */
+static json_t *controllers_json(struct brg_nvme_ctrl *ctrl, uint32_t nsid)
 {
 	const struct brg_nvme_identify what = {.cns = NVME_IDENTIFY_CNS_NS_CTRL_LIST, .nsid = nsid};
 	static struct nvme_ctrl_list list;
-	size_t len = 0;
+	const struct page_of p = {session_bdf(), &list, sizeof(list)};
+	json_t *json, *array;
+
+	if (brg_nvme_identify(ctrl, &what, &list))
+		return json_null();
+	json = ctrl_list_json(&p);
+	array = json_incref(json_object_get(json, "ctrl_list"));
+	json_decref(json);
+	return array;
+}
+
+/* "0 1", or "-" */
+static const char *controllers_text(const json_t *array, char *text, size_t size)
+{
+	size_t i, len = 0;
+	json_t *one;
 
 	snprintf(text, size, "-");
-	if (brg_nvme_identify(ctrl, &what, &list))
-		return;
-	for (unsigned int i = 0; i < list.num && i < NVME_ID_CTRL_LIST_MAX && len < size; i++)
-		len += (size_t)snprintf(text + len, size - len, "%s%u", i ? " " : "",
-					list.identifier[i]);
+	json_array_foreach (array, i, one)
+		if (len < size)
+			len += (size_t)snprintf(
+				text + len, size - len, "%s%lld", i ? " " : "",
+				json_integer_value(json_object_get(one, "ctrl_id")));
+	return text;
 }
 
 static json_t *namespace_json(struct brg_nvme_ctrl *ctrl, uint32_t nsid, bool active)
@@ -94,17 +114,15 @@ static json_t *namespace_json(struct brg_nvme_ctrl *ctrl, uint32_t nsid, bool ac
 	};
 	struct nvme_id_ns id = {0};
 	unsigned int lbaf;
-	char text[128];
 
 	if (brg_nvme_identify(ctrl, &what, &id))
 		warnx("%s", brg_errmsg());
 	lbaf = brg_nvme_format_in_use(&id);
-	controllers_text(ctrl, nsid, text, sizeof(text));
-	return json_pack("{s:I, s:b, s:I, s:I, s:i, s:I, s:i, s:s}", "nsid", (json_int_t)nsid,
+	return json_pack("{s:I, s:b, s:I, s:I, s:i, s:I, s:i, s:o}", "nsid", (json_int_t)nsid,
 			 "attached", active, "nsze", (json_int_t)id.nsze, "nuse",
-			 (json_int_t)id.nuse, "lbaf", lbaf, "block_bytes",
+			 (json_int_t)id.nuse, "lbaf", lbaf, "SectorSize",
 			 (json_int_t)(id.lbaf[lbaf].ds < 63 ? UINT64_C(1) << id.lbaf[lbaf].ds : 0),
-			 "metadata_bytes", id.lbaf[lbaf].ms, "controllers", text);
+			 "ms", id.lbaf[lbaf].ms, "ctrl_list", controllers_json(ctrl, nsid));
 }
 
 static void print_list(json_t *array)
@@ -118,17 +136,18 @@ static void print_list(json_t *array)
 
 	json_array_foreach (array, i, ns) {
 		json_int_t blocks = json_integer_value(json_object_get(ns, "nsze"));
-		json_int_t bytes = json_integer_value(json_object_get(ns, "block_bytes"));
-		char size[24];
+		json_int_t bytes = json_integer_value(json_object_get(ns, "SectorSize"));
+		char size[24], text[128];
 
 		table_cell(t, "%lld", json_integer_value(json_object_get(ns, "nsid")));
 		table_cell(t, "%s", json_is_true(json_object_get(ns, "attached")) ? "yes" : "no");
 		table_cell(t, "%lld", blocks);
 		table_cell(t, "%lld", json_integer_value(json_object_get(ns, "nuse")));
 		table_cell(t, "%lld", bytes);
-		table_cell(t, "%lld", json_integer_value(json_object_get(ns, "metadata_bytes")));
+		table_cell(t, "%lld", json_integer_value(json_object_get(ns, "ms")));
 		table_cell(t, "%s", size_text(size, (uint64_t)(blocks * bytes)));
-		table_cell(t, "%s", json_string_value(json_object_get(ns, "controllers")));
+		table_cell(t, "%s",
+			   controllers_text(json_object_get(ns, "ctrl_list"), text, sizeof(text)));
 	}
 	table_print(t, stdout);
 	table_free(t);
@@ -159,9 +178,9 @@ static int list(struct brg_nvme_ctrl *ctrl, void *arg)
 static int report(const char *done, uint32_t nsid)
 {
 	if (opt.json)
-		return print_json(json_pack("{s:s, s:I, s:s}", "bdf", opt.words[1], "nsid",
+		return print_json(json_pack("{s:s, s:I, s:s}", "bdf", session_bdf(), "nsid",
 					    (json_int_t)nsid, "done", done));
-	printf("%s: namespace %" PRIu32 " %s\n", opt.words[1], nsid, done);
+	printf("%s: namespace %" PRIu32 " %s\n", session_bdf(), nsid, done);
 	return 0;
 }
 
@@ -185,7 +204,7 @@ static int delete (struct brg_nvme_ctrl *ctrl, void *arg)
 	int err;
 
 	if (!session_confirm(opt.yes, "delete namespace %" PRIu64 " of %s; all its data is lost",
-			     opt.nsid, opt.words[1]))
+			     opt.nsid, session_bdf()))
 		return 1;
 	err = brg_nvme_ns_delete(ctrl, (uint32_t)opt.nsid);
 	return err ? err : report("deleted", (uint32_t)opt.nsid);

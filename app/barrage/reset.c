@@ -32,9 +32,10 @@ static int report(struct brg_nvme_ctrl *ctrl, void *arg)
 	double up_ms = (seconds_now() - *(double *)arg) * 1e3;
 
 	if (opt.json)
-		return print_json(json_pack("{s:s, s:f, s:f, s:b}", "bdf", opt.bdf, "reset_ms",
-					    reset_ms, "bring_up_ms", up_ms, "ready", 1));
-	printf("%s: reset in %.1f ms, ready %.1f ms after that\n", opt.bdf, reset_ms, up_ms);
+		return print_json(json_pack("{s:s, s:f, s:f, s:b}", "bdf", session_bdf(),
+					    "reset_ms", reset_ms, "bring_up_ms", up_ms, "ready",
+					    1));
+	printf("%s: reset in %.1f ms, ready %.1f ms after that\n", session_bdf(), reset_ms, up_ms);
 	return 0;
 }
 

@@ -81,11 +81,11 @@ static int sanitize(struct brg_nvme_ctrl *ctrl, void *arg)
 		.pattern = (uint32_t)opt.pattern,
 	};
 	struct nvme_sanitize_log_page log;
-	struct page_of p = {opt.bdf, &log, sizeof(log)};
+	struct page_of p = {session_bdf(), &log, sizeof(log)};
 	int err;
 
 	if (opt.action != NVME_SANITIZE_SANACT_EXIT_FAILURE &&
-	    !session_confirm(opt.yes, "sanitize %s; all data of the device is lost", opt.bdf))
+	    !session_confirm(opt.yes, "sanitize %s; all data of the device is lost", session_bdf()))
 		return 1;
 	err = brg_nvme_sanitize(ctrl, &how);
 	if (!err)

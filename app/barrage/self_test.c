@@ -75,7 +75,7 @@ static bool failed(const struct nvme_self_test_log *log)
 static int self_test(struct brg_nvme_ctrl *ctrl, void *arg)
 {
 	static struct nvme_self_test_log log;
-	struct page_of p = {opt.bdf, &log, sizeof(log)};
+	struct page_of p = {session_bdf(), &log, sizeof(log)};
 	int err = brg_nvme_self_test(ctrl, (uint32_t)opt.nsid, (enum nvme_st_code)opt.code);
 
 	if (!err)

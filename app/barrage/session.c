@@ -48,6 +48,11 @@ struct brg_device *session_device(void)
 	return at_work;
 }
 
+const char *session_bdf(void)
+{
+	return brg_device_get_info(at_work)->bdf;
+}
+
 int session_run_with(const char *bdf, unsigned int memory_mib, session_work work, void *arg)
 {
 	struct brg_nvme_ctrl *ctrl;

@@ -11,8 +11,9 @@
 /** Open a device that is an NVMe controller. @return 0, or -1 after a message. */
 int session_open_device(const char *bdf, struct brg_device **dev);
 
-/** The device of the work that is being done. */
+/** The device of the work that is being done, and its address as the kernel writes it. */
 struct brg_device *session_device(void);
+const char *session_bdf(void);
 
 /** The work: 0, a negative errno whose sentence is then printed, or 1: failed, and it said why. */
 typedef int (*session_work)(struct brg_nvme_ctrl *ctrl, void *arg);

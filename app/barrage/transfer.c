@@ -287,7 +287,7 @@ static int report(void)
 
 	progress_clear();
 	if (opt.json)
-		return print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "bdf", opt.bdf,
+		return print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "bdf", session_bdf(),
 					    "nsid", (json_int_t)opt.nsid, "start_block",
 					    (json_int_t)opt.start, "bytes", (json_int_t)t.done,
 					    "padding_bytes", (json_int_t)t.padding, "seconds",
@@ -437,6 +437,9 @@ static int open_files(void)
 {
 	if ((is_read() || !opt.file) && bytes_open(&t.file, is_read()))
 		return -1;
+	/* Of nothing it would be said that it was written, or that it does not differ. */
+	if (!is_read() && bytes_begin(&t.file))
+		return -1;
 	return is_read() && opt.metadata ? bytes_open(&t.md_file, true) : 0;
 }
 
@@ -453,7 +456,7 @@ static int transfer(struct brg_nvme_ctrl *ctrl, void *arg)
 		return 1;
 	if (blocks == write_blocks &&
 	    !session_confirm(opt.yes, "overwrite %" PRIu64 " blocks of namespace %" PRIu64 " of %s",
-			     o.nblocks, opt.nsid, opt.bdf))
+			     o.nblocks, opt.nsid, session_bdf()))
 		return 1;
 	t.stream = stream_open(&o);
 	if (!t.stream)

@@ -196,7 +196,7 @@ static int list(struct brg_nvme_ctrl *ctrl, void *arg)
 	struct secondaries s = {0};
 	int err = identify(ctrl, &s);
 
-	return err ? err : report(brg_device_get_info(session_device())->bdf, &s, NULL, NULL);
+	return err ? err : report(session_bdf(), &s, NULL, NULL);
 }
 
 /* Of a controller that another process or driver has, the kernel still tells something. */
@@ -247,7 +247,7 @@ static int share(const char *what, uint64_t asked, uint64_t least, uint32_t tota
 		return 0;
 	warnx("%s: %u %s for each of %" PRIu64 " virtual functions: each needs %" PRIu64
 	      ", and there are %" PRIu64 " in all, up to %u for one",
-	      opt.bdf, *each, what, opt.count, least, there, most_each);
+	      session_bdf(), *each, what, opt.count, least, there, most_each);
 	return 1;
 }
 
@@ -275,7 +275,8 @@ static int make_vfs(struct brg_nvme_ctrl *ctrl)
 		char vf[16];
 
 		if (!c) {
-			warnx("%s has no secondary controller for virtual function %u", opt.bdf, i);
+			warnx("%s has no secondary controller for virtual function %u",
+			      session_bdf(), i);
 			return 1;
 		}
 		err = brg_nvme_secondary_online(ctrl, c->scid, queues, interrupts);
@@ -330,7 +331,7 @@ static int own(struct brg_nvme_ctrl *ctrl, void *arg)
 	fflush(stdout); /* whoever reads a pipe waits for it */
 	/* The kernel takes them away itself then, and holds the lock that doing so here takes. */
 	if (!err && hold(signals, request)) {
-		warnx("%s: the kernel wants it back, as it is unplugged or unbound", opt.bdf);
+		warnx("%s: the kernel wants it back, as it is unplugged or unbound", session_bdf());
 		return 1;
 	}
 	if (err < 0) {

@@ -106,7 +106,7 @@ struct zones {
 
 static int wait_for(struct zones *z, int submitted)
 {
-	return session_wait(opt.words[1], z->qp, &z->command, submitted);
+	return session_wait(session_bdf(), z->qp, &z->command, submitted);
 }
 
 static json_t *zone_json(const struct nvme_zns_desc *d)
@@ -214,17 +214,17 @@ static int manage_zones(struct zones *z)
 		snprintf(what, sizeof(what), "the zone at block %#" PRIx64, opt.lba);
 	if ((action == NVME_ZNS_ZSA_RESET || action == NVME_ZNS_ZSA_OFFLINE) &&
 	    !session_confirm(opt.yes, "%s %s of namespace %" PRIu64 " of %s; the data is lost",
-			     opt.words[0], what, opt.nsid, opt.words[1]))
+			     opt.words[0], what, opt.nsid, session_bdf()))
 		return 1;
 	rc = wait_for(z, brg_nvme_zone_manage(z->qp, &z->ns, opt.all ? 0 : opt.lba, action, opt.all,
 					      session_done, &z->command));
 	if (rc)
 		return rc;
 	if (opt.json)
-		return print_json(json_pack("{s:s, s:I, s:s, s:s}", "bdf", opt.words[1], "nsid",
+		return print_json(json_pack("{s:s, s:I, s:s, s:s}", "bdf", session_bdf(), "nsid",
 					    (json_int_t)opt.nsid, "done", opt.words[0], "zones",
 					    what));
-	printf("%s: %s of %s is done\n", opt.words[1], opt.words[0], what);
+	printf("%s: %s of %s is done\n", session_bdf(), opt.words[0], what);
 	return 0;
 }
 
@@ -272,7 +272,6 @@ static int append(struct brg_nvme_ctrl *ctrl, void *arg)
 static int run_append(void)
 {
 	struct append a = {
-		.bdf = opt.words[1],
 		.input = {.path = opt.file},
 		.depth = (uint32_t)opt.depth,
 		.io_bytes = opt.io_bytes,

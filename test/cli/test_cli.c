@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "command.h"
 
@@ -78,6 +79,48 @@ static void transfers_have_the_options_of_nvme_cli(void **state)
 		assert_printed("-a, --app-tag=N");
 		assert_printed("-m, --app-tag-mask=N");
 		assert_printed("-r, --ref-tag=N");
+	}
+}
+
+/* Whatever a command calls its other options: -y is what scripts give to all that ask. */
+static void what_asks_takes_a_letter_for_yes(void **state)
+{
+	static const char *const asking[] = {"format", "sanitize", "ns", "zns", "fw", "write"};
+
+	for (size_t i = 0; i < sizeof(asking) / sizeof(asking[0]); i++) {
+		assert_int_equal(run(barrage, asking[i], "--help", NULL), 0);
+		assert_printed("  -y, --yes ");
+	}
+	assert_int_equal(run(barrage, "vf", "disable", "--help", NULL), 0);
+	assert_printed("  -y, --yes ");
+	assert_int_equal(run(barrage, "ns", "delete", "-n", "2", "-y", NOT_THERE, NULL), 1);
+	assert_printed("barrage: there is no PCI function " NOT_THERE);
+}
+
+/* A zero in front makes no number octal, in no command: 08 is one, and 010 is 10. */
+static void numbers_are_read_in_one_way(void **state)
+{
+	static const struct {
+		const char *command, *word, *option, *value;
+		bool good;
+	} cases[] = {
+		{"read", NULL, "-q", "08", true},	 {"read", NULL, "-q", "0x8", true},
+		{"read", NULL, "-q", "010x", false},	 {"read", NULL, "-z", "08K", true},
+		{"read", NULL, "-z", "0x1KiB", true},	 {"read", NULL, "-z", "1KK", false},
+		{"perf", NULL, "--qd", "08", true},	 {"perf", NULL, "--qd", "0x", false},
+		{"perf", NULL, "--size", "08K", true},	 {"perf", NULL, "--size", "1kib", true},
+		{"bar", "plan", "--bar", "05", true},	 {"bar", "plan", "--bar", "06", false},
+		{"vf", "enable", "--count", "08", true}, {"zns", "finish", "-s", "09", true},
+		{"feature", "get", "-f", "08", true},	 {"log", "08", "-l", "010", true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *first = cases[i].word ? cases[i].word : NOT_THERE;
+
+		assert_int_equal(run(barrage, cases[i].command, first, cases[i].option,
+				     cases[i].value, cases[i].word ? NOT_THERE : NULL, NULL),
+				 cases[i].good ? 1 : 2);
+		assert_printed(cases[i].good ? "there is no PCI function " NOT_THERE : "it takes ");
 	}
 }
 
@@ -335,6 +378,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_command),
 		cmocka_unit_test(every_command_has_help_with_an_example),
 		cmocka_unit_test(transfers_have_the_options_of_nvme_cli),
+		cmocka_unit_test(what_asks_takes_a_letter_for_yes),
+		cmocka_unit_test(numbers_are_read_in_one_way),
 		cmocka_unit_test(virtual_functions),
 		cmocka_unit_test(bar_plan),
 		cmocka_unit_test(version),

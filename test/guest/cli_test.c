@@ -82,13 +82,13 @@ static void check_identify(void)
 	assert_printed("QEMU NVMe Ctrl\n");
 	assert_int_equal(run(barrage, "identify", "--json", bdf, NULL), 0);
 	json = printed_json();
-	assert_string_equal(text(json, "model"), "QEMU NVMe Ctrl");
+	assert_string_equal(text(json, "mn"), "QEMU NVMe Ctrl");
 	assert_int_equal(json_array_size(json_object_get(json, "namespaces")), 1);
 	ns = json_array_get(json_object_get(json, "namespaces"), 0);
 	assert_int_equal(number(ns, "nsid"), 1);
-	assert_int_equal(number(ns, "block_bytes"), 512);
-	assert_int_equal(number(ns, "bytes"), number(ns, "blocks") * 512);
-	assert_in_range(number(ns, "blocks"), 1, INT64_MAX);
+	assert_int_equal(number(ns, "SectorSize"), 512);
+	assert_int_equal(number(ns, "PhysicalSize"), number(ns, "nsze") * 512);
+	assert_in_range(number(ns, "nsze"), 1, INT64_MAX);
 	json_decref(json);
 }
 

@@ -124,6 +124,31 @@ static void what_does_not_fit_is_refused(void **state)
 	assert_printed("no multiple of the block size");
 }
 
+/* Of nothing it would be said that it was written, and that it does not differ. */
+static void nothing_is_refused(void **state)
+{
+	static const char *const commands[] = {"write", "write --yes", "compare"};
+	char command[256];
+
+	works(run(barrage, "read", "--data-size", "1M", "--file", COPY, bdf, NULL));
+	make_file("/tmp/nothing", 0, 0);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(command, sizeof(command), "%s %s -f /tmp/nothing %s", barrage, commands[i],
+			 bdf);
+		assert_int_equal(run("/usr/bin/bash", "-c", command, NULL), 1);
+		assert_printed("barrage: /tmp/nothing is empty\n");
+		snprintf(command, sizeof(command), ": | %s %s %s", barrage, commands[i], bdf);
+		assert_int_equal(run("/usr/bin/bash", "-c", command, NULL), 1);
+		assert_printed("barrage: standard input is empty\n");
+	}
+	/* What is there was not touched, */
+	works(run(barrage, "compare", "--file", COPY, bdf, NULL));
+	/* and the byte that was read to see whether there is one is compared like all others. */
+	snprintf(command, sizeof(command), "printf x | %s compare -s 65536 %s", barrage, bdf);
+	assert_int_equal(run("/usr/bin/bash", "-c", command, NULL), 1);
+	assert_printed("differ at byte 0, in block 65536");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +157,7 @@ int main(void)
 		cmocka_unit_test(differences_are_found),
 		cmocka_unit_test(pipes),
 		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(nothing_is_refused),
 	};
 
 	bdf = test_bdf();
