@@ -120,13 +120,17 @@ static json_t *capabilities_json(uint32_t value)
 static json_t *feature_json(uint64_t fid, uint64_t select, uint32_t value, const uint8_t *data,
 			    size_t len)
 {
+	bool supported = select == NVME_GET_FEATURES_SEL_SUPPORTED;
 	json_t *json =
-		json_pack("{s:i, s:o, s:s, s:I}", "feature", (int)fid, "name", name_json(fid),
-			  "select", choice_name(selects, select), "value", (json_int_t)value);
+		json_pack("{s:i, s:o, s:s, s:I}", "feature-id", (int)fid, "name", name_json(fid),
+			  "sel", choice_name(selects, select), "value", (json_int_t)value);
 	json_t *bytes = json_array();
 
-	if (select == NVME_GET_FEATURES_SEL_SUPPORTED)
+	if (supported)
 		json_object_set_new(json, "Feature", capabilities_json(value));
+	else
+		json_object_set_new(json, "fields",
+				    feature_fields_json((uint8_t)fid, value, data, len));
 	for (size_t i = 0; i < len; i++)
 		json_array_append_new(bytes, json_integer(data[i]));
 	json_object_set_new(json, "data", len ? bytes : json_null());
@@ -144,7 +148,7 @@ static void print_capabilities(uint32_t value)
 static int print_feature(uint64_t fid, uint64_t select, uint32_t value, const uint8_t *data,
 			 size_t len)
 {
-	const struct page_of p = {opt.words[1], data, len};
+	const struct page_of p = {session_bdf(), data, len};
 	const char *name = choice_name(features, fid);
 
 	if (opt.json)
@@ -153,7 +157,7 @@ static int print_feature(uint64_t fid, uint64_t select, uint32_t value, const ui
 	       name ? name : "unknown", choice_name(selects, select), value);
 	if (select == NVME_GET_FEATURES_SEL_SUPPORTED)
 		print_capabilities(value);
-	if (len)
+	else if (!feature_fields_print(stdout, (uint8_t)fid, value, data, len) && len)
 		raw_print(stdout, &p);
 	return 0;
 }

@@ -271,6 +271,8 @@ static json_t *desc_json(const struct descriptor *desc)
 				 "type", type);
 
 	fields_to_json(json, value, desc->id);
+	if (desc->type == NVME_NIDT_CSI)
+		json_object_set_new(json, type, json_sprintf("%#x", desc->id[0]));
 	return json;
 }
 
@@ -295,12 +297,8 @@ void ns_descs_print(FILE *out, const struct page_of *p)
 
 	json_array_foreach (json_object_get(json, "ns-descs"), i, desc) {
 		const char *type = json_string_value(json_object_get(desc, "type"));
-		const json_t *value = json_object_get(desc, type);
 
-		if (json_is_string(value))
-			fprintf(out, "%-5s : %s\n", type, json_string_value(value));
-		else
-			fprintf(out, "%-5s : %lld\n", type, json_integer_value(value));
+		fprintf(out, "%-5s : %s\n", type, json_string_value(json_object_get(desc, type)));
 	}
 	json_decref(json);
 }
@@ -459,7 +457,7 @@ json_t *secondary_ctrls_json(const struct page_of *p)
 						       "num-virtual-queues", s->nvq,
 						       "num-virtual-interrupts", s->nvi));
 	}
-	return json_pack("{s:o}", "secondary-controllers", array);
+	return json_pack("{s:i, s:o}", "num", list->num, "secondary-controllers", array);
 }
 
 void secondary_ctrls_print(FILE *out, const struct page_of *p)

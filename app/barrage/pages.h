@@ -75,6 +75,11 @@ void fdp_events_print(FILE *out, const struct page_of *p);
 json_t *ruh_status_json(const struct page_of *p);
 void ruh_status_print(FILE *out, const struct page_of *p);
 
+/** The fields of a feature by name, from its value and its data; null: not known here. */
+json_t *feature_fields_json(uint8_t fid, uint32_t value, const void *data, size_t len);
+/** Print them, a line each. @return whether they are known here. */
+bool feature_fields_print(FILE *out, uint8_t fid, uint32_t value, const void *data, size_t len);
+
 /** Show a page: as it is, as JSON, or as text. @return 0, or -1 with a message. */
 int page_show(const struct page_of *p, page_json json, page_print print, bool as_json, bool as_is);
 

@@ -266,6 +266,7 @@ static void lists_are_not_trusted(void **state)
 	json_decref(json);
 	json = json_of(secondary_ctrls_json, &secondary, sizeof(secondary));
 	assert_int_equal(json_array_size(json_object_get(json, "secondary-controllers")), 127);
+	assert_int_equal(number(json, "num"), 255);
 	json_decref(json);
 	json = json_of(ns_descs_json, descs, sizeof(descs));
 	assert_int_equal(json_array_size(json_object_get(json, "ns-descs")), 2);
@@ -474,6 +475,133 @@ static void fdp_events(void **state)
 	json_decref(json);
 }
 
+/* The value of a feature's field by its name. */
+static const json_t *field_of(uint8_t fid, uint32_t value, const char *name)
+{
+	static json_t *json;
+
+	json_decref(json);
+	json = feature_fields_json(fid, value, NULL, 0);
+	if (!json_object_get(json, name))
+		fail_msg("feature %#x has no \"%s\"", fid, name);
+	return json_object_get(json, name);
+}
+
+static void features_are_decoded(void **state)
+{
+	static const struct {
+		uint8_t fid;
+		uint32_t value;
+		const char *name;
+		json_int_t is;
+	} cases[] = {
+		{NVME_FEAT_FID_ARBITRATION, 0x04030203, "High Priority Weight (HPW)", 5},
+		{NVME_FEAT_FID_ARBITRATION, 0x04030203, "Medium Priority Weight (MPW)", 4},
+		{NVME_FEAT_FID_ARBITRATION, 0x04030203, "Low Priority Weight (LPW)", 3},
+		{NVME_FEAT_FID_ARBITRATION, 0x04030203, "Arbitration Burst (AB)", 8},
+		{NVME_FEAT_FID_POWER_MGMT, 0x43, "Workload Hint (WH)", 2},
+		{NVME_FEAT_FID_POWER_MGMT, 0x43, "Power State (PS)", 3},
+		{NVME_FEAT_FID_TEMP_THRESH, 0x190157, "Threshold Type Select (THSEL)", 1},
+		{NVME_FEAT_FID_TEMP_THRESH, 0x190157, "Threshold Temperature Select (TMPSEL)", 9},
+		{NVME_FEAT_FID_TEMP_THRESH, 0x190157, "Temperature Threshold (TMPTH)", 343},
+		{NVME_FEAT_FID_ERR_RECOVERY, 50, "Time Limited Error Recovery (TLER)", 5000},
+		{NVME_FEAT_FID_NUM_QUEUES, 0x3f001e,
+		 "Number of IO Completion Queues Allocated (NCQA)", 64},
+		{NVME_FEAT_FID_NUM_QUEUES, 0x3f001e,
+		 "Number of IO Submission Queues Allocated (NSQA)", 31},
+		{NVME_FEAT_FID_IRQ_COALESCE, 0x0a03, "Aggregation Time (TIME)", 1000},
+		{NVME_FEAT_FID_IRQ_COALESCE, 0x0a03, "Aggregation Threshold (THR)", 4},
+		{NVME_FEAT_FID_ASYNC_EVENT, 0x11f, "SMART / Health Critical Warnings", 0x1f},
+		{NVME_FEAT_FID_KATO, 0xfffffffe, "Keep Alive Timeout (KATO)", 0xfffffffe},
+		{NVME_FEAT_FID_SANITIZE, 1, "No-Deallocate Response Mode (NODRM)", 1},
+	};
+	static const struct {
+		uint8_t fid;
+		uint32_t value;
+		const char *name;
+	} flags[] = {
+		{NVME_FEAT_FID_ERR_RECOVERY, 1 << 16,
+		 "Deallocated or Unwritten Logical Block Error Enable (DULBE)"},
+		{NVME_FEAT_FID_VOLATILE_WC, 1, "Volatile Write Cache Enable (WCE)"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1u << 31, "Discovery Log Page Change Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 14,
+		 "Endurance Group Event Aggregate Log Change Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 13, "LBA Status Information Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 12,
+		 "Predictable Latency Event Aggregate Log Change Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 11, "Asymmetric Namespace Access Change Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 10, "Telemetry Log Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 9, "Firmware Activation Notices"},
+		{NVME_FEAT_FID_ASYNC_EVENT, 1 << 8, "Namespace Attribute Notices"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(
+			json_integer_value(field_of(cases[i].fid, cases[i].value, cases[i].name)),
+			cases[i].is);
+	/* That bit and no other makes it true. */
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		assert_true(json_is_true(field_of(flags[i].fid, flags[i].value, flags[i].name)));
+		assert_true(json_is_false(field_of(flags[i].fid, ~flags[i].value, flags[i].name)));
+	}
+	assert_string_equal(
+		json_string_value(field_of(NVME_FEAT_FID_ARBITRATION, 7, "Arbitration Burst (AB)")),
+		"No limit");
+}
+
+static void features_with_data_are_decoded(void **state)
+{
+	static const struct nvme_timestamp ts = {{0x95, 0x6d, 0xcb, 0x19, 0xa2, 0x01}, 0x3, 0};
+	static const uint8_t id[16] = {0x01, 0x23, [15] = 0xef};
+	json_t *json = feature_fields_json(NVME_FEAT_FID_TIMESTAMP, 0, &ts, sizeof(ts));
+
+	assert_int_equal(number(json, "Timestamp"), 0x01a219cb6d95);
+	assert_int_equal(number(json, "Timestamp Origin"), 1);
+	assert_int_equal(number(json, "Synch"), 1);
+	json_decref(json);
+	json = feature_fields_json(NVME_FEAT_FID_HOST_ID, 0, id, 8);
+	assert_string_equal(text(json, "Host Identifier (HOSTID)"), "0123000000000000");
+	json_decref(json);
+	json = feature_fields_json(NVME_FEAT_FID_HOST_ID, 1, id, 16);
+	assert_string_equal(text(json, "Host Identifier (HOSTID)"),
+			    "012300000000000000000000000000ef");
+	json_decref(json);
+	/* Less than there should be is not read beyond its end. */
+	assert_true(json_is_null(feature_fields_json(NVME_FEAT_FID_TIMESTAMP, 0, &ts, 6)));
+	assert_true(json_is_null(feature_fields_json(NVME_FEAT_FID_HOST_ID, 0, id, 12)));
+}
+
+static const char *printed_fields(uint8_t fid, uint32_t value, const void *data, size_t len)
+{
+	size_t size;
+	FILE *out;
+	bool known;
+
+	free(printed);
+	out = open_memstream(&printed, &size);
+	known = feature_fields_print(out, fid, value, data, len);
+	fclose(out);
+	return known ? printed : NULL;
+}
+
+static void features_as_text(void **state)
+{
+	static const uint8_t id[8] = {0xab};
+
+	assert_string_equal(printed_fields(NVME_FEAT_FID_TEMP_THRESH, 0x157, NULL, 0),
+			    "Threshold Type Select (THSEL) : 0\n"
+			    "Threshold Temperature Select (TMPSEL) : 0\n"
+			    "Temperature Threshold (TMPTH) : 70 °C (343 K)\n");
+	assert_says(printed_fields(NVME_FEAT_FID_ARBITRATION, 7, NULL, 0), "(AB) : no limit\n");
+	assert_says(printed_fields(NVME_FEAT_FID_IRQ_COALESCE, 0x100, NULL, 0), " : 100 usec\n");
+	assert_says(printed_fields(NVME_FEAT_FID_VOLATILE_WC, 1, NULL, 0), "(WCE) : yes\n");
+	assert_says(printed_fields(NVME_FEAT_FID_ASYNC_EVENT, 3, NULL, 0), "Warnings : 0x3\n");
+	assert_says(printed_fields(NVME_FEAT_FID_HOST_ID, 0, id, 8), " : ab00000000000000\n");
+	/* What is not known here stays raw. */
+	assert_null(printed_fields(NVME_FEAT_FID_LBA_RANGE, 7, id, 8));
+	assert_null(printed_fields(0xc0, 7, NULL, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +620,9 @@ int main(void)
 		cmocka_unit_test(a_healthy_device),
 		cmocka_unit_test(what_makes_a_device_ill),
 		cmocka_unit_test(logs_make_a_device_ill),
+		cmocka_unit_test(features_are_decoded),
+		cmocka_unit_test(features_with_data_are_decoded),
+		cmocka_unit_test(features_as_text),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
