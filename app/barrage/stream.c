@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE	 4096u
-#define PI_BYTES 8u
+#define PAGE		4096u
+#define PI_BYTES	8u
+
+#define MOST_MEMORY_MIB 64
 
 struct slot {
 	struct piece piece;
@@ -51,6 +53,18 @@ static size_t transferred(const struct stream_opts *o, bool extended)
 	    (o->protect.action && o->meta->bytes == PI_BYTES))
 		return 0;
 	return o->meta->bytes;
+}
+
+/*
+ * Twice the data: metadata, and what a heap of pages loses. It is cleared and mapped page by page,
+ * which takes longer than a short read; beyond the most it is better to fail than to have a process
+ * hold that much of the machine.
+ */
+unsigned int stream_memory_mib(uint64_t depth, uint64_t io_bytes)
+{
+	uint64_t wanted = 16 + (2 * depth * io_bytes >> 20);
+
+	return wanted < MOST_MEMORY_MIB ? (unsigned int)wanted : MOST_MEMORY_MIB;
 }
 
 size_t stream_block_bytes(const struct stream_opts *opts)

@@ -11,8 +11,7 @@
 
 #include "brg_nvme.h"
 
-/** EAL's memory for a stream, and most commands that it can have in flight. */
-#define STREAM_MEMORY_MIB 64
+/** Most commands that a stream can have in flight. */
 #define STREAM_MOST_DEPTH 1024
 
 struct stream;
@@ -39,6 +38,9 @@ struct stream_opts {
 	void (*appended)(void *arg, const struct piece *piece, uint64_t lba);
 	void *arg;
 };
+
+/** EAL's memory that commands of so many bytes need, for session_run_with(). */
+unsigned int stream_memory_mib(uint64_t depth, uint64_t io_bytes);
 
 /** Bytes that a block is in struct piece.data, and in its .md. */
 size_t stream_block_bytes(const struct stream_opts *opts);

@@ -507,7 +507,8 @@ static int run(const char *what, int (*blocks)(void))
 			   (opt.metadata && bytes_open(&t.md_file, false))))
 		return EXIT_FAILURE;
 	signal(SIGPIPE, SIG_IGN); /* whoever reads may have enough: the device is still closed */
-	status = session_run_with(opt.bdf, STREAM_MEMORY_MIB, transfer, &blocks);
+	status = session_run_with(opt.bdf, stream_memory_mib(opt.depth, opt.io_bytes), transfer,
+				  &blocks);
 	if (opt.file && t.file.fd > 0 && close(t.file.fd) && !status)
 		err(EXIT_FAILURE, "%s", opt.file);
 	if (opt.metadata && t.md_file.fd > 0 && close(t.md_file.fd) && !status)

@@ -280,7 +280,8 @@ static int run_append(void)
 
 	if (bytes_open(&a.input, false))
 		return EXIT_FAILURE;
-	return session_run_with(opt.words[1], STREAM_MEMORY_MIB, append, &a);
+	return session_run_with(opt.words[1], stream_memory_mib(opt.depth, opt.io_bytes), append,
+				&a);
 }
 
 int cmd_zns(int argc, char **argv)
