@@ -194,8 +194,7 @@ static void begin(struct perf_flow *f)
 struct run {
 	struct perf_device *devices;
 	const struct perf_options *options;
-	int over;	   /* eventfd: all lcores are done */
-	const char *taken; /* BDF of a device that the kernel wants back; NULL: none */
+	int over; /* eventfd: all lcores are done */
 };
 
 static int work(void *arg)
@@ -275,7 +274,6 @@ static void *watch_over(void *arg)
 		for (unsigned int i = 0; ready > 0 && i < n; i++) {
 			if (!fds[i].revents)
 				continue;
-			run->taken = brg_device_get_info(run->devices[i].dev)->bdf;
 			fds[i].fd = -1;
 			perf_stop();
 		}
@@ -301,24 +299,30 @@ static int start_watching(struct run *run, pthread_t *watcher)
 	return rc;
 }
 
-/* What went wrong first; the kernel's request is why the flows ended, if there was one. */
+/*
+ * The kernel's request is why the flows ended, if there was one: a queue pair may see it before
+ * whoever watches does, and then its commands fail. Else what went wrong first.
+ */
 static int gather_errors(const struct run *run, char *why, size_t size)
 {
 	const struct perf_options *o = run->options;
 
+	for (unsigned int i = 0; i < o->ndevices; i++) {
+		if (!brg_device_wanted_back(run->devices[i].dev))
+			continue;
+		snprintf(why, size,
+			 "%s: the kernel wants it back, as it is being unplugged or unbound from "
+			 "vfio-pci; the run is over",
+			 brg_device_get_info(run->devices[i].dev)->bdf);
+		return -ENODEV;
+	}
 	for (unsigned int i = 0; i < o->ndevices; i++)
 		for (unsigned int j = 0; j < o->lcores; j++)
 			if (run->devices[i].flows[j]->error[0]) {
 				snprintf(why, size, "%s", run->devices[i].flows[j]->error);
 				return -EIO;
 			}
-	if (!run->taken)
-		return 0;
-	snprintf(why, size,
-		 "%s: the kernel wants it back, as it is being unplugged or unbound from vfio-pci; "
-		 "the run is over",
-		 run->taken);
-	return -ENODEV;
+	return 0;
 }
 
 int perf_run(struct perf_device *devices, const struct perf_options *o, char *why, size_t size)
