@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "brg_device.h"
+#include "print_json.h"
 
 /* argv[0] is "barrage NAME". They return the exit status. */
 int cmd_list(int argc, char **argv);
@@ -33,9 +34,6 @@ int cmd_reset(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_write(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
-
-/** Print and free. @return the exit status. */
-int print_json(json_t *json);
 
 /** What sysfs says, and who uses the function, as an object. */
 json_t *info_json(const struct brg_device_info *info);

@@ -5,15 +5,6 @@
 
 #include "commands.h"
 
-int print_json(json_t *json)
-{
-	int rc = json_dumpf(json, stdout, JSON_INDENT(2));
-
-	printf("\n");
-	json_decref(json);
-	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 static json_t *hex_json(unsigned int digits, uint32_t value)
 {
 	return json_sprintf("0x%0*x", (int)digits, value);

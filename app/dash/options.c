@@ -119,15 +119,6 @@ long long whole_number(struct argp_state *state, const char *option, const char 
 	return value;
 }
 
-int print_json(json_t *json)
-{
-	int rc = json_dumpf(json, stdout, JSON_INDENT(2));
-
-	printf("\n");
-	json_decref(json);
-	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 const char *date_text(int64_t at, char text[DATE_SIZE])
 {
 	time_t seconds = at;

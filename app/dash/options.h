@@ -5,8 +5,8 @@
 /* Options that several commands have, as children for their argp. */
 
 #include <argp.h>
-#include <jansson.h>
 
+#include "print_json.h"
 #include "store.h"
 
 /** --db URL; its input is a const char *, which stays NULL where the option is not given. */
@@ -27,9 +27,6 @@ extern const struct argp reader_argp;
 /** A whole number, or the end of the program through argp_error(). */
 long long whole_number(struct argp_state *state, const char *option, const char *text,
 		       long long least, long long most);
-
-/** Write JSON to stdout and release it. @return the exit status. */
-int print_json(json_t *json);
 
 #define DATE_SIZE 32
 

@@ -10,6 +10,7 @@
 #include "emulator.h"
 #include "handler.h"
 #include "kernel.h"
+#include "print_json.h"
 #include "table.h"
 
 enum {
@@ -48,15 +49,6 @@ static struct list_options parse_options(const struct argp_option options[], con
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	return o;
-}
-
-static int print_json(json_t *json)
-{
-	int ret = json_dumpf(json, stdout, JSON_INDENT(2));
-
-	printf("\n");
-	json_decref(json);
-	return ret == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int print_table(struct table *t)

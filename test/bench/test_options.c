@@ -12,8 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "shell.h"
 
 static const char *bench;
 static char output[65536]; /* of the last run, standard output and error */
@@ -22,18 +23,9 @@ static char output[65536]; /* of the last run, standard output and error */
 static int run(const char *arguments)
 {
 	char command[4096];
-	size_t len;
-	FILE *pipe;
-	int status;
 
 	snprintf(command, sizeof(command), "exec '%s' %s 2>&1", bench, arguments);
-	pipe = popen(command, "r");
-	assert_non_null(pipe);
-	len = fread(output, 1, sizeof(output) - 1, pipe);
-	output[len] = '\0';
-	status = pclose(pipe);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return shell(output, sizeof(output), command);
 }
 
 static bool says(const char *words)

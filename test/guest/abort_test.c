@@ -41,13 +41,6 @@ static int close_all(void **state)
 	return 0;
 }
 
-/* Printed for the steps to go on. */
-static void tell(const char *what)
-{
-	printf("<%s>\n", what);
-	fflush(stdout);
-}
-
 /* Read again and again, until one read is not answered for a second; that one is in flight. */
 static void read_until_stalled(struct io *io)
 {

@@ -10,7 +10,6 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 #include "brg_bar.h"
 
@@ -44,14 +43,6 @@ static int close_all(void **state)
 	brg_device_close(dev);
 	brg_env_cleanup();
 	return 0;
-}
-
-static long faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_minflt;
 }
 
 /* How many faults one read of a register takes. */

@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
+
 #define CONFIG_SYSFS "/sys/bus/pci/devices/%s/config"
 
 static int open_device(void **state)
@@ -385,19 +387,16 @@ static void stranger_may_not_open(void **state)
 	assert_int_equal(seteuid(0), 0);
 }
 
-/* The kernel's driver finds the namespace some time after it was bound. */
 static int bind_and_open_disk(const char *disk)
 {
-	assert_works(brg_device_bind(test_bdf(), "nvme"));
-	for (int tries = 0; tries < 1000; tries++) {
-		int fd = open(disk, O_RDWR | O_CLOEXEC);
+	int fd;
 
-		if (fd >= 0)
-			return fd;
-		usleep(10 * 1000);
-	}
-	fail_msg("%s did not appear within 10 s", disk);
-	return -1;
+	assert_works(brg_device_bind(test_bdf(), "nvme"));
+	wait_for_disk(disk);
+	fd = open(disk, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fail_msg("%s: %s", disk, strerror(errno));
+	return fd;
 }
 
 #define DISK "/dev/nvme0n1"
@@ -459,24 +458,10 @@ static void swap_keeps_the_device(void **state)
 	check_free();
 }
 
-static int run(char *const argv[])
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	return exit_status(pid);
-}
-
 static void mounted_device_is_kept(void **state)
 {
-	char *mke2fs[] = {getenv("MKE2FS"), (char[]){"-q"}, (char[]){"-F"}, (char[]){DISK}, NULL};
-
-	assert_non_null(mke2fs[0]);
 	close(bind_and_open_disk(DISK));
-	assert_int_equal(run(mke2fs), 0);
+	assert_int_equal(run(test_command("MKE2FS"), "-q", "-F", DISK, NULL), 0);
 	mkdir("/mnt", 0755);
 	assert_int_equal(mount(DISK, "/mnt", "ext2", 0, NULL), 0);
 	check_refused(DISK " is mounted on /mnt");

@@ -21,13 +21,6 @@
 static const char *bdf;
 static struct brg_device_watch *watch;
 
-/* Printed for the steps to go on. */
-static void tell(const char *what)
-{
-	printf("<%s>\n", what);
-	fflush(stdout);
-}
-
 /* A controller in use. */
 struct disk {
 	struct brg_device *dev;

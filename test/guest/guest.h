@@ -6,9 +6,11 @@
 
 #include "unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "brg_device.h"
 
@@ -34,6 +36,31 @@ static inline const char *test_command(const char *variable)
 		exit(2);
 	}
 	return path;
+}
+
+/** Printed for the steps that disturb the device to go on (barrage-lab exec --steps). */
+static inline void tell(const char *what)
+{
+	printf("<%s>\n", what);
+	fflush(stdout);
+}
+
+/**
+ * The kernel's driver brings a controller up, and looks for namespaces, on threads of its own; a
+ * disk's file is there before the disk is.
+ */
+static inline void wait_for_disk(const char *path)
+{
+	int fd = -1;
+
+	for (int i = 0; i < 3000 && fd < 0; i++) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			usleep(10 * 1000);
+	}
+	if (fd < 0)
+		fail_msg("%s did not appear within 30 s", path);
+	close(fd);
 }
 
 /** The call succeeded; if not, say why not. */

@@ -18,7 +18,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,14 +130,6 @@ static void assert_all(bar_t bar, enum outcome wanted)
 {
 	for (unsigned int page = 0; page < PAGES; page++)
 		assert_int_equal(touch(bar, page), wanted);
-}
-
-static long faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_minflt;
 }
 
 /* Touch every page; the faults each took, as "1 0 0 0". */

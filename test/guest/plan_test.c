@@ -10,7 +10,6 @@
 #include <rte_lcore.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "brg_bar.h"
 
@@ -49,14 +48,6 @@ static int close_all(void **state)
 		brg_device_close(devices[--count]);
 	brg_env_cleanup();
 	return 0;
-}
-
-static long faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_minflt;
 }
 
 static long faults_of_touching_all(const struct brg_bar *bar)

@@ -36,19 +36,11 @@ static int make_image(void **state)
 	return 0;
 }
 
-/* The kernel's driver looks for namespaces on a thread of its own. */
-static void wait_for_disk(void)
-{
-	for (int i = 0; i < 300 && access(DISK, F_OK); i++)
-		usleep(100000);
-	assert_int_equal(access(DISK, F_OK), 0);
-}
-
 static void kernel_mounts_what_was_written(void **state)
 {
 	works(run(barrage, "write", "--yes", "--file", IMAGE, bdf, NULL));
 	works(run(barrage, "bind", "--kernel", bdf, NULL));
-	wait_for_disk();
+	wait_for_disk(DISK);
 	works(run(e2fsck, "-f", "-n", DISK, NULL));
 	mkdir("/mnt", 0755);
 	assert_int_equal(mount(DISK, "/mnt", "ext4", 0, NULL), 0);

@@ -15,7 +15,7 @@ static int run_guest(char *out, size_t size, const char *name, const char *optio
 
 	snprintf(command, sizeof(command), "$LAB exec --timeout 120 -e HANDLER=%s %s -- $TEST 2>&1",
 		 name, options);
-	return run(out, size, command);
+	return shell(out, size, command);
 }
 
 static void assert_passes(const char *extra)

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	}
 	snprintf(command, sizeof(command),
 		 "%s cost fixed --json nvme-cost.json -- %s 0000:00:04.0 2>&1", argv[1], argv[2]);
-	if (run(out, sizeof(out), command)) {
+	if (shell(out, sizeof(out), command)) {
 		fprintf(stderr, "%s", out);
 		return 1;
 	}

@@ -10,7 +10,6 @@
 #include <rte_lcore.h>
 #include <rte_pause.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 
 #include "brg_base.h"
 #include "zap.h"
@@ -135,14 +134,6 @@ static int begin_zap(struct brg_device *dev)
 		rc = brg_zap_begin(dev);
 	while (rc == -ETIMEDOUT);
 	return rc;
-}
-
-static long faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_minflt;
 }
 
 static struct {

@@ -8,8 +8,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
+
+/** Page faults of this thread so far that took no I/O. */
+static inline long faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_minflt;
+}
 
 /** The call failed with this errno, and its sentence says @p words. */
 #define assert_fails(call, err, words)                                                 \
