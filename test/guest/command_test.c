@@ -2,14 +2,16 @@
 /*
  * I/O commands beyond read and write, on a controller with a small MDTS that has three namespaces:
  * blocks of 512 bytes, blocks of 4,096, and zones of 4 MiB with a capacity of 3, of which two may
- * be open and three active.
+ * be open and three active. In the end the kernel's driver has them, and tells what is there.
  */
 
 #include "disk.h"
 
 #include <errno.h>
+#include <linux/blkzoned.h>
 #include <rte_common.h>
 #include <rte_malloc.h>
+#include <sys/ioctl.h>
 
 #include "pattern.h"
 
@@ -23,18 +25,27 @@ static struct brg_nvme_ns ns, large, zns;
 static struct brg_nvme_zoned zoned;
 static uint8_t *buf, *other;
 
+static int open_ctrl(void)
+{
+	if (brg_device_open(test_bdf(), &dev) || brg_nvme_open(dev, NULL, &ctrl) ||
+	    brg_nvme_qpair_create(ctrl, NULL, &qp) || brg_nvme_ns_get(ctrl, 1, &ns) ||
+	    brg_nvme_ns_get(ctrl, 2, &large) || brg_nvme_ns_get(ctrl, 3, &zns) ||
+	    brg_nvme_zoned_get(ctrl, &zns, &zoned)) {
+		fprintf(stderr, "%s\n", brg_errmsg());
+		return -1;
+	}
+	return 0;
+}
+
 static int open_all(void **state)
 {
-	if (brg_env_init(NULL) || brg_device_open(test_bdf(), &dev) ||
-	    brg_nvme_open(dev, NULL, &ctrl) || brg_nvme_qpair_create(ctrl, NULL, &qp) ||
-	    brg_nvme_ns_get(ctrl, 1, &ns) || brg_nvme_ns_get(ctrl, 2, &large) ||
-	    brg_nvme_ns_get(ctrl, 3, &zns) || brg_nvme_zoned_get(ctrl, &zns, &zoned)) {
+	if (brg_env_init(NULL)) {
 		fprintf(stderr, "%s\n", brg_errmsg());
 		return -1;
 	}
 	buf = rte_malloc(NULL, BUFFER, PAGE);
 	other = rte_malloc(NULL, BUFFER, PAGE);
-	return buf && other ? 0 : -1;
+	return buf && other ? open_ctrl() : -1;
 }
 
 static int close_all(void **state)
@@ -479,6 +490,134 @@ static void zones_open_and_close(void **state)
 		     "60 bytes");
 }
 
+/* What the kernel's block layer reads, into the other buffer. */
+static void kernel_reads(const char *disk, const struct brg_nvme_ns *n, uint64_t lba,
+			 uint32_t nblocks)
+{
+	size_t bytes = (size_t)nblocks * n->block_size;
+	int fd = open(disk, O_RDONLY | O_CLOEXEC);
+
+	memset(other, 0xee, bytes);
+	assert_int_equal(pread(fd, other, bytes, (off_t)(lba * n->block_size)), bytes);
+	close(fd);
+}
+
+/* Data of every command that writes, each where nothing else is. */
+static void write_for_the_kernel(void)
+{
+	struct nvme_dsm_range *gone = (void *)other;
+	struct nvme_copy_range *copied = (void *)other;
+	struct iovec iov[2] = {{buf, 100}, {buf + 108, 924}};
+	struct brg_nvme_long l;
+
+	fill(&ns, 70000, 40, 30);
+	assert_int_equal(status_of(brg_nvme_write_zeroes(qp, &ns, 70010, 20, false, io_done, &io)),
+			 0);
+	fill(&ns, 71000, 40, 31);
+	gone[0] = (struct nvme_dsm_range){.slba = 71010, .nlb = 5};
+	assert_int_equal(status_of(brg_nvme_deallocate(qp, &ns, gone, 1, io_done, &io)), 0);
+	pattern_fill(buf, BUFFER, 32, 0);
+	assert_int_equal(status_of(brg_nvme_write_long(qp, &ns, buf, 72000, BUFFER / ns.block_size,
+						       &l, io_done, &io)),
+			 0);
+	pattern_fill(buf, 100, 33, 0);
+	pattern_fill(buf + 108, 924, 33, 100);
+	assert_int_equal(status_of(brg_nvme_writev(qp, &ns, iov, 2, 73000, io_done, &io)), 0);
+	fill(&large, 600, 8, 34);
+	memset(copied, 0, 2 * sizeof(*copied));
+	copied[0].slba = 605;
+	copied[0].nlb = 2; /* 0's based */
+	copied[1].slba = 600;
+	copied[1].nlb = 1;
+	assert_int_equal(status_of(brg_nvme_copy(qp, &large, copied, 2, 800, io_done, &io)), 0);
+}
+
+static void write_zones_for_the_kernel(void)
+{
+	fill(&zns, 7 * zoned.zone_blocks, 4, 35);
+	pattern_fill(buf, 16 * 512, 35, 4 * 512);
+	assert_int_equal(append(7, 16), 0);
+	assert_int_equal(append(8, 1), 0);
+	assert_int_equal(manage(8, NVME_ZNS_ZSA_FINISH), 0);
+	assert_int_equal(append(9, 1), 0);
+	assert_int_equal(manage(9, NVME_ZNS_ZSA_RESET), 0);
+}
+
+static void check_blocks(void)
+{
+	kernel_reads("/dev/nvme0n1", &ns, 70000, 40);
+	assert_true(pattern_is(other, 10 * 512, 30, 0));
+	assert_true(is_zero(other + 10 * 512, 20 * 512));
+	assert_true(pattern_is(other + 30 * 512, 10 * 512, 30, 30 * 512));
+	kernel_reads("/dev/nvme0n1", &ns, 71000, 40);
+	assert_true(pattern_is(other, 10 * 512, 31, 0));
+	assert_true(pattern_is(other + 15 * 512, 25 * 512, 31, 15 * 512));
+	kernel_reads("/dev/nvme0n1", &ns, 72000, BUFFER / 512);
+	assert_true(pattern_is(other, BUFFER, 32, 0));
+	kernel_reads("/dev/nvme0n1", &ns, 73000, 2);
+	assert_true(pattern_is(other, 1024, 33, 0));
+	kernel_reads("/dev/nvme0n2", &large, 800, 5);
+	assert_true(pattern_is(other, 3 * PAGE, 34, 5 * PAGE));
+	assert_true(pattern_is(other + 3 * PAGE, 2 * PAGE, 34, 0));
+}
+
+/* Sectors are blocks of this namespace. The zone that was open was closed by the shutdown. */
+static void check_zones(void)
+{
+	static const unsigned int conditions[] = {BLK_ZONE_COND_CLOSED, BLK_ZONE_COND_FULL,
+						  BLK_ZONE_COND_EMPTY};
+	struct {
+		struct blk_zone_report head;
+		struct blk_zone zones[3];
+	} report = {.head = {.sector = 7 * zoned.zone_blocks, .nr_zones = 3}};
+	int fd = open("/dev/nvme0n3", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(ioctl(fd, BLKREPORTZONE, &report), 0);
+	close(fd);
+	assert_int_equal(report.head.nr_zones, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(report.zones[i].start, (7 + i) * zoned.zone_blocks);
+		assert_int_equal(report.zones[i].cond, conditions[i]);
+	}
+	assert_int_equal(report.zones[0].wp, 7 * zoned.zone_blocks + 20);
+	kernel_reads("/dev/nvme0n3", &zns, 7 * zoned.zone_blocks, 20);
+	assert_true(pattern_is(other, 20 * 512, 35, 0));
+}
+
+/* And the reverse: what the kernel writes is the same to Compare, but for a byte. */
+static void kernel_writes(void)
+{
+	int fd = open("/dev/nvme0n1", O_WRONLY | O_CLOEXEC);
+
+	pattern_fill(buf, 8 * 512, 36, 0);
+	assert_int_equal(pwrite(fd, buf, 8 * 512, 74000 * 512), 8 * 512);
+	assert_int_equal(fsync(fd), 0);
+	close(fd);
+}
+
+static void the_kernel_has_the_same(void **state)
+{
+	write_for_the_kernel();
+	write_zones_for_the_kernel();
+	brg_nvme_close(ctrl);
+	brg_device_close(dev);
+	ctrl = NULL;
+	dev = NULL;
+	assert_works(brg_device_bind(test_bdf(), "nvme"));
+	wait_for_disk("/dev/nvme0n1");
+	wait_for_disk("/dev/nvme0n2");
+	wait_for_disk("/dev/nvme0n3");
+	check_blocks();
+	check_zones();
+	kernel_writes();
+	assert_works(brg_device_bind(test_bdf(), "vfio-pci"));
+	assert_int_equal(open_ctrl(), 0);
+	assert_int_equal(status_of(brg_nvme_compare(qp, &ns, buf, 74000, 8, io_done, &io)), 0);
+	buf[5 * 512 + 3] ^= 1;
+	assert_int_equal(status_of(brg_nvme_compare(qp, &ns, buf, 74000, 8, io_done, &io)),
+			 NVME_SCT_MEDIA << 8 | NVME_SC_COMPARE_FAILED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +635,7 @@ int main(void)
 		cmocka_unit_test(zones_and_their_limits),
 		cmocka_unit_test(zones_are_written_in_order),
 		cmocka_unit_test(zones_open_and_close),
+		cmocka_unit_test(the_kernel_has_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, open_all, close_all);

@@ -13,6 +13,7 @@
 #include "brg_nvme.h"
 #include "command_json.h"
 #include "driver.h"
+#include "file.h"
 
 #define DAMAGED 4 /* the critical warning that the device is made with */
 
@@ -33,6 +34,20 @@ static const struct page {
 	{{"identify", "--cns", "ns-list"}, {"list-ns", "/dev/nvme0"}, NULL},
 	{{"identify", "--cns", "ctrls"}, {"list-ctrl", "/dev/nvme0"}, NULL},
 	{{"zns", "report", "-n", "3"}, {"zns", "report-zones", "/dev/nvme0n3"}, NULL},
+	{{"identify", "--cns", "ns-descs", "-n", "3"}, {"ns-descs", "/dev/nvme0", "-n", "3"}, NULL},
+	{{"identify", "--cns", "nvm-ctrl"}, {"nvm-id-ctrl", "/dev/nvme0"}, NULL},
+	{{"identify", "--cns", "zns-ctrl"}, {"zns", "id-ctrl", "/dev/nvme0"}, NULL},
+	{{"identify", "--cns", "zns-ns", "-n", "3"}, {"zns", "id-ns", "/dev/nvme0n3"}, NULL},
+	{{"identify", "--cns", "allocated-list"}, {"list-ns", "/dev/nvme0", "--all"}, NULL},
+	{{"identify", "--cns", "allocated-ns", "-n", "2"},
+	 {"id-ns", "/dev/nvme0n2", "--force"},
+	 NULL},
+	{{"identify", "--cns", "ns-ctrls", "-n", "1"},
+	 {"list-ctrl", "/dev/nvme0", "-n", "1"},
+	 NULL},
+	{{"identify", "--cns", "primary-ctrl"}, {"primary-ctrl-caps", "/dev/nvme0"}, NULL},
+	{{"identify", "--cns", "secondary-ctrls"}, {"list-secondary", "/dev/nvme0"}, NULL},
+	{{"log", "effects"}, {"effects-log", "/dev/nvme0", "-c", "0"}, NULL},
 	{{"log", "smart"}, {"smart-log", "/dev/nvme0"}, NULL},
 	{{"log", "error"}, {"error-log", "/dev/nvme0"}, NULL},
 	{{"log", "fw"}, {"fw-log", "/dev/nvme0"}, "nvme0"},
@@ -50,11 +65,24 @@ static bool counts(const char *key)
 	return false;
 }
 
+/* nvme-cli 2.3 takes some numbers of 32 bits for signed. */
+static bool same(const json_t *ours, const json_t *theirs)
+{
+	if (json_is_integer(theirs) && json_integer_value(theirs) < 0)
+		return json_integer_value(ours) == (uint32_t)json_integer_value(theirs);
+	return json_equal(ours, theirs);
+}
+
+/* Of a list, its first. */
 static void compare(const char *page, const json_t *ours, const json_t *theirs)
 {
 	const json_t *value;
 	const char *key;
 
+	if (json_is_array(theirs)) {
+		compare(page, json_array_get(ours, 0), json_array_get(theirs, 0));
+		return;
+	}
 	assert_in_range(json_object_size(theirs), 1, 1000);
 	json_object_foreach ((json_t *)(uintptr_t)theirs, key, value) {
 		const json_t *mine = json_object_get(ours, key);
@@ -64,31 +92,33 @@ static void compare(const char *page, const json_t *ours, const json_t *theirs)
 		if (counts(key))
 			assert_true(strtoull(json_string_value(mine), NULL, 10) <=
 				    strtoull(json_string_value(value), NULL, 10));
-		else if (!json_equal(mine, value))
+		else if (!same(mine, value))
 			fail_msg("%s: \"%s\" is %s to nvme-cli and %s to us", page, key,
 				 json_dumps(value, JSON_ENCODE_ANY),
 				 json_dumps(mine, JSON_ENCODE_ANY));
 	}
 }
 
-/* Options may be said twice: that fills up what a shorter command line leaves. */
+/*
+ * Options may be said twice: that fills up what a shorter command line leaves. The device is named
+ * without its domain, and what is printed has the domain all the same.
+ */
 static json_t *our_page(const struct page *p)
 {
 	const char *words[5];
 
 	for (size_t i = 0; i < 5; i++)
 		words[i] = p->ours[i] ? p->ours[i] : "--json";
-	assert_int_equal(
-		run(barrage, words[0], words[1], words[2], words[3], words[4], "--json", bdf, NULL),
-		0);
+	assert_int_equal(run(barrage, words[0], words[1], words[2], words[3], words[4], "--json",
+			     bdf + strlen("0000:"), NULL),
+			 0);
 	return printed_json();
 }
 
 static json_t *their_page(const struct page *p)
 {
-	assert_int_equal(run(nvme, p->theirs[0], p->theirs[1], "-o", "json", p->theirs[2],
-			     p->theirs[3], NULL),
-			 0);
+	works(run(nvme, p->theirs[0], p->theirs[1], "-o", "json", p->theirs[2], p->theirs[3],
+		  NULL));
 	return printed_json();
 }
 
