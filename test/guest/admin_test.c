@@ -4,7 +4,7 @@
  * with what it says on one that has not. What they did nvme-cli sees in the end, under the kernel's
  * driver. BARRAGE and NVME in the environment are the paths of the two commands.
  *
- * Namespace 3 is zoned: 4 MiB each, of which 3 can be written.
+ * Namespace 3 has four zones of 4 MiB.
  */
 
 #include "guest.h"
@@ -14,7 +14,6 @@
 #include "command_json.h"
 #include "file.h"
 
-#define ZONE	8192 /* blocks */
 #define KELVIN	330
 #define DATA	"/tmp/data"
 #define NO_DATA "/tmp/image"
@@ -51,24 +50,27 @@ static const char *text(const json_t *json, const char *key)
 
 /* Features */
 
-static void features_are_listed(void **state)
+static const json_t *with(json_t *list, const char *key, json_int_t value)
 {
-	json_t *list = json_of(on_device("feature", "list", "--json")), *one;
-	bool temperature = false;
+	json_t *one;
 	size_t i;
 
-	json_array_foreach (list, i, one) {
-		assert_int_not_equal(number(one, "feature-id"), NVME_FEAT_FID_HCTM);
-		if (number(one, "feature-id") != NVME_FEAT_FID_TEMP_THRESH)
-			continue;
-		assert_string_equal(text(one, "name"), "temp-thresh");
-		temperature = true;
-	}
-	assert_true(temperature);
+	json_array_foreach (list, i, one)
+		if (number(one, key) == value)
+			return one;
+	return NULL;
+}
+
+static void features_are_listed(void **state)
+{
+	json_t *list = json_of(on_device("feature", "list", "--json"));
+	const json_t *timestamp = with(list, "feature-id", NVME_FEAT_FID_TIMESTAMP);
+
+	assert_string_equal(text(with(list, "feature-id", NVME_FEAT_FID_TEMP_THRESH), "name"),
+			    "temp-thresh");
+	assert_in_range(number(json_object_get(timestamp, "fields"), "Timestamp"), 1, INT64_MAX);
+	assert_null(with(list, "feature-id", NVME_FEAT_FID_HCTM));
 	json_decref(list);
-	works(on_device("feature", "list"));
-	assert_printed("temp-thresh");
-	assert_null(strstr(printed, "hctm"));
 }
 
 static json_int_t threshold(int status)
@@ -101,9 +103,6 @@ static void features_are_set(void **state)
 	assert_string_equal(json_string_value(json_array_get(json_object_get(json, "Feature"), 0)),
 			    "changeable");
 	json_decref(json);
-	json = json_of(on_device("feature", "get", "-f", "timestamp", "--json"));
-	assert_in_range(number(json_object_get(json, "fields"), "Timestamp"), 1, INT64_MAX);
-	json_decref(json);
 }
 
 static void features_that_it_has_not(void **state)
@@ -115,21 +114,10 @@ static void features_that_it_has_not(void **state)
 
 /* Namespaces */
 
-static const json_t *listed(json_t *list, json_int_t nsid)
-{
-	json_t *one;
-	size_t i;
-
-	json_array_foreach (list, i, one)
-		if (number(one, "nsid") == nsid)
-			return one;
-	return NULL;
-}
-
 static void namespaces_are_listed_and_moved(void **state)
 {
 	json_t *list = json_of(on_device("ns", "list", "--json")), *json;
-	const json_t *one = listed(list, 2);
+	const json_t *one = with(list, "nsid", 2);
 
 	assert_int_equal(json_array_size(list), 3);
 	assert_int_equal(number(one, "nsze"), 64 << 11);
@@ -142,7 +130,7 @@ static void namespaces_are_listed_and_moved(void **state)
 	assert_string_equal(text(json, "bdf"), bdf);
 	json_decref(json);
 	list = json_of(on_device("ns", "list", "--json"));
-	one = listed(list, 2);
+	one = with(list, "nsid", 2);
 	assert_true(json_is_false(json_object_get(one, "attached")));
 	assert_int_equal(json_array_size(json_object_get(one, "ctrl_list")), 1);
 	json_decref(list);
@@ -163,53 +151,48 @@ static void namespaces_are_not_made(void **state)
 
 /* Zones */
 
-static const char *state_of(unsigned int zone)
+/* The states of the first three, as "FULL EMPTY EMPTY". */
+static void assert_states(const char *expected)
 {
-	static char state[32];
-	char lba[16];
-	json_t *json;
+	json_t *json = json_of(on_device("zns", "report", "-n", "3", "-d", "3", "--json")), *zone;
+	char states[64] = "";
+	size_t i;
 
-	snprintf(lba, sizeof(lba), "%u", zone * ZONE);
-	json = json_of(run(barrage, "zns", "report", "-n", "3", "-s", lba, "-d", "1", "--json", bdf,
-			   NULL));
-	snprintf(state, sizeof(state), "%s",
-		 text(json_array_get(json_object_get(json, "zone_list"), 0), "state"));
+	json_array_foreach (json_object_get(json, "zone_list"), i, zone) {
+		strcat(states, i ? " " : "");
+		strncat(states, text(zone, "state"), 16);
+	}
+	assert_string_equal(states, expected);
 	json_decref(json);
-	return state;
 }
 
-/* An open zone is closed when the command ends, as the controller is shut down;
- * one that is still empty is empty again. */
+/*
+ * An open zone is closed when the command ends, as the controller is shut down; one that is still
+ * empty is empty again.
+ */
 static void zones_change_their_states(void **state)
 {
 	json_t *json;
 
 	make_file(DATA, 8 * 512, 1);
 	works(on_device("zns", "append", "-n", "3", "-s", "0", "-f", DATA));
-	assert_string_equal(state_of(0), "CLOSED");
 	works(on_device("zns", "open", "-n", "3", "-s", "8192"));
 	assert_printed("open of the zone at block 0x2000 is done");
-	assert_string_equal(state_of(1), "EMPTY");
-	works(on_device("zns", "open", "-n", "3", "-s", "0"));
 	works(on_device("zns", "close", "-n", "3", "-s", "0"));
-	assert_string_equal(state_of(0), "CLOSED");
+	assert_states("CLOSED EMPTY EMPTY");
 	json = json_of(on_device("zns", "finish", "-n", "3", "-s", "0", "--json"));
 	assert_string_equal(text(json, "bdf"), bdf);
 	assert_string_equal(text(json, "done"), "finish");
 	json_decref(json);
-	assert_string_equal(state_of(0), "FULL");
 	works(on_device("zns", "finish", "-n", "3", "-s", "16384"));
-	assert_string_equal(state_of(2), "FULL");
-
 	assert_refused("--yes", "zns", "reset", "-n", "3", "-s", "0");
-	assert_string_equal(state_of(0), "FULL");
+	assert_states("FULL EMPTY FULL");
 	works(on_device("zns", "reset", "-n", "3", "-s", "0", "-y"));
-	assert_string_equal(state_of(0), "EMPTY");
+	assert_states("EMPTY EMPTY FULL");
 	/* To those that are read-only: there are none. */
 	works(on_device("zns", "offline", "-n", "3", "-a", "-y"));
 	assert_refused("Invalid Zone State Transition", "zns", "offline", "-n", "3", "-s", "8192",
 		       "-y");
-	assert_refused("Invalid Zone State Transition", "zns", "close", "-n", "3", "-s", "16384");
 	assert_refused("not zoned", "zns", "report", "-n", "1");
 }
 
@@ -230,15 +213,12 @@ static void what_it_has_not_is_said(void **state)
 	assert_refused("SANICAP", "sanitize", "-a", "block-erase", "-y");
 	assert_refused("--yes", "sanitize", "-a", "overwrite");
 	assert_refused("OACS", "self-test");
-	assert_refused("OACS", "self-test", "-s", "extended", "-W");
 	assert_refused("OACS", "fw", "update", "-f", NO_DATA, "-y");
-	assert_refused("--yes", "fw", "update", "-f", NO_DATA);
 	assert_refused("OACS", "fw", "commit", "-s", "1", "-y");
 	assert_refused("no log page 0x6", "log", "self-test");
 	assert_refused("LPA", "log", "telemetry");
 	assert_refused("LPA", "log", "telemetry-ctrl");
 	assert_refused("no log page 0x81", "log", "sanitize");
-	assert_refused("(CNS) 0x17", "identify", "--cns", "0x17");
 }
 
 static void structures_as_text_and_bytes(void **state)
@@ -259,8 +239,6 @@ static void structures_as_text_and_bytes(void **state)
 	assert_printed(":0x2\n");
 	works(on_device("log", "changed-ns"));
 	assert_printed("no namespace has changed");
-	works(on_device("log", "2", "-l", "512", "-O", DATA));
-	free(file_bytes(DATA, 512));
 }
 
 /* The kernel counts the namespaces that are attached: this one is the second. */
@@ -278,8 +256,8 @@ static void nvme_cli_sees_it(void **state)
 	works(run(nvme, "get-feature", "/dev/nvme0", "-f", "6", "-H", NULL));
 	assert_printed("Volatile Write Cache Enable (WCE): Disabled");
 	json = json_of(run(nvme, "list-ns", "/dev/nvme0", "-o", "json", NULL));
-	assert_non_null(listed(json_object_get(json, "nsid_list"), 3));
-	assert_null(listed(json_object_get(json, "nsid_list"), 2));
+	assert_non_null(with(json_object_get(json, "nsid_list"), "nsid", 3));
+	assert_null(with(json_object_get(json, "nsid_list"), "nsid", 2));
 	json_decref(json);
 	works(run(nvme, "zns", "report-zones", ZONED, "-o", "json", NULL));
 	/* Write pointers of full zones are too large for integers here. */
