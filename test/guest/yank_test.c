@@ -30,13 +30,6 @@ static struct brg_nvme_ns ns;
 static uint8_t *buffer; /* of all blocks */
 static int port;
 
-/* Printed for the steps to go on. */
-static void tell(const char *what)
-{
-	printf("<%s>\n", what);
-	fflush(stdout);
-}
-
 static void open_disk(void)
 {
 	assert_works(brg_device_open(bdf, &dev));
