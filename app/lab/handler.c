@@ -254,7 +254,7 @@ int handler_module(const struct handler *h, const struct kernel *kernel, bool fa
 	int ret = -1;
 
 	*path = NULL;
-	if (h->stock && !failing)
+	if (h->stock && !failing && !strcmp(kernel->name, h->kernel))
 		return 0;
 	if (!kernel->headers) {
 		warnx("handler \"%s\" is made for %s, not for %s", h->name, h->kernel,

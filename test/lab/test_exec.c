@@ -148,6 +148,8 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --kernel /etc/passwd -- true 2>&1", 125, "is no folder"},
 		{"$LAB exec --kernel /nowhere --modules / -- true 2>&1", 125, "takes a bzImage"},
 		{"$LAB exec --kernel /etc -- true 2>&1", 125, "/etc/arch/x86/boot/bzImage"},
+		{"$LAB exec --handler fixed --kernel debian:6.12 -- true 2>&1", 125,
+		 "handler \"fixed\" is made for debian:6.1, not for debian:6.12"},
 		{"$LAB exec --kernel debian:1.2 -- true 2>&1", 125, "no kernel \"debian:1.2\""},
 		{"$LAB exec --file /nowhere -- true 2>&1", 125, "/nowhere"},
 		{"$LAB exec --qemu /bin/true -- true 2>&1", 125, "--qemu /bin/true: that is no"},
