@@ -172,7 +172,8 @@ static int build(const struct recipe *r, const char *dir)
 	char *spliced = splice(r->core, handler, "handler.c");
 	int ret = -1;
 
-	progress("building vfio-pci with the handler \"%s\" for %s", h->name, r->kernel->release);
+	progress("building vfio-pci with the handler \"%s\" for %s", h->name,
+		 kernel_title(r->kernel));
 	if (spliced && copy_source(r->source, dir) == 0 &&
 	    write_text(dir, "vfio_pci_core.c", spliced, strlen(spliced)) == 0 &&
 	    write_text(dir, "handler.c", handler, strlen(handler)) == 0 &&
@@ -181,6 +182,9 @@ static int build(const struct recipe *r, const char *dir)
 	    write_text(dir, "Kbuild", r->kbuild, strlen(r->kbuild)) == 0)
 		ret = make(r->kernel, dir);
 	progress_clear();
+	if (ret)
+		warnx("handler \"%s\", made for %s, does not build for %s", h->name, h->kernel,
+		      kernel_title(r->kernel));
 	free(spliced);
 	free(handler);
 	return ret;
@@ -203,19 +207,52 @@ static int build_cached(const struct recipe *r, const char *folder)
 	return ret;
 }
 
+static uint64_t hash_files(uint64_t h, const char *folder, const char *names)
+{
+	char *pattern = format("%s/%s", folder, names);
+	glob_t files = {0};
+
+	glob(pattern, 0, NULL, &files); /* none that fit: nothing to tell apart */
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		size_t size;
+		char *text = unpack_file(files.gl_pathv[i], &size);
+
+		if (text)
+			h = hash(h, text, size);
+		free(text);
+	}
+	globfree(&files);
+	free(pattern);
+	return h;
+}
+
+/*
+ * A package's version says what is in it. A user's own build has the number and date of its making
+ * in its image; vfio, which may be made anew without that, is told apart by its files.
+ */
+static uint64_t hash_kernel(uint64_t h, const struct kernel *kernel)
+{
+	if (kernel->version)
+		return hash(h, kernel->version, strlen(kernel->version));
+	h = hash_files(h, kernel->headers, "arch/x86/boot/bzImage");
+	h = hash_files(h, kernel->headers, ".config");
+	h = hash_files(h, kernel->headers, "Module.symvers");
+	h = hash_files(h, kernel->source, "include/linux/vfio*.h");
+	return hash_files(h, kernel->source, "drivers/vfio/pci/*.[ch]");
+}
+
 /* The folder in the cache for what the recipe makes. */
 static char *folder_of(const struct recipe *r)
 {
 	const struct handler *h = r->handler;
-	uint64_t key = 0xcbf29ce484222325;
+	const char *version = r->kernel->version ? r->kernel->version : "own";
+	uint64_t key = hash_kernel(0xcbf29ce484222325, r->kernel);
 
-	key = hash(key, r->kernel->version, strlen(r->kernel->version));
 	key = hash(key, r->core, strlen(r->core));
 	key = hash(key, h->text, (size_t)(h->text_end - h->text));
 	key = hash(key, embedded_fill_h, (size_t)(embedded_fill_h_end - embedded_fill_h));
 	key = hash(key, r->kbuild, strlen(r->kbuild));
-	return format("%s/modules/%s-%s-%016" PRIx64, cache_root(), h->name, r->kernel->version,
-		      key);
+	return format("%s/modules/%s-%s-%016" PRIx64, cache_root(), h->name, version, key);
 }
 
 /* The text of the source's vfio_pci_core.c, as a string. */
@@ -257,14 +294,19 @@ int handler_module(const struct handler *h, const struct kernel *kernel, bool fa
 	if (h->stock && !failing && !strcmp(kernel->name, h->kernel))
 		return 0;
 	if (!kernel->headers) {
-		warnx("handler \"%s\" is made for %s, not for %s", h->name, h->kernel,
-		      kernel->name);
+		warnx("handler \"%s\" is made for %s, not for %s (a folder that Linux was built in "
+		      "may do)",
+		      h->name, h->kernel, kernel->name);
 		return -1;
 	}
 	r.source = format("%s/drivers/vfio/pci", kernel->source);
 	r.core = read_core(r.source);
 	if (r.core)
 		ret = make_module(&r, path);
+	else
+		warnx("handler \"%s\" takes the place of functions in that file, which Linux has "
+		      "from 5.15 on",
+		      h->name);
 	free(r.source);
 	free(r.core);
 	return ret;

@@ -334,6 +334,17 @@ static int get_own(const char *image, const char *modules, struct kernel *k)
 	return 0;
 }
 
+/* Modules can be built for it, too. A folder of its own, make O=…, has a link to the source. */
+static void add_build(const char *folder, struct kernel *k)
+{
+	char *path = realpath(folder, NULL); /* make is run in another one */
+
+	if (!path)
+		err(1, "%s", folder);
+	k->source = either(format("%s/source", path), format("%s", path));
+	k->headers = path;
+}
+
 int kernel_get(const char *what, const char *modules, struct kernel *k)
 {
 	char *image;
@@ -348,6 +359,8 @@ int kernel_get(const char *what, const char *modules, struct kernel *k)
 	image = format("%s/arch/x86/boot/bzImage", what);
 	ret = get_own(image, modules ? modules : what, k);
 	free(image);
+	if (ret == 0)
+		add_build(what, k);
 	return ret;
 }
 

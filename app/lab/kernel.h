@@ -17,7 +17,7 @@ struct kernel {
 	char *image;   /* bzImage */
 	char *modules; /* folder searched for modules */
 	char *headers; /* to build modules against, and */
-	char *source;  /* a source tree with drivers/vfio; NULL where the lab builds no modules */
+	char *source;  /* a source tree with drivers/vfio; NULL both: none can be built */
 };
 
 /** A series of Debian's kernel that the lab knows. */

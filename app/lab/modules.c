@@ -36,7 +36,7 @@ static const char *base_name(const char *path)
 static char *find(const char *folder, const char *name)
 {
 	char *const roots[] = {(char *)folder, NULL};
-	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	FTS *fts = fts_open(roots, FTS_COMFOLLOW | FTS_PHYSICAL | FTS_NOCHDIR, NULL);
 	char *path = NULL;
 	FTSENT *e;
 
