@@ -187,7 +187,7 @@ int cmd_compare(int argc, char **argv)
 	if (!c.trials.bench)
 		c.trials.bench = bench = host_program("barrage-bench");
 	ret = report_open(&c.report);
-	c.trials.raw = c.report.raw;
+	c.trials.report = &c.report;
 	if (ret == 0)
 		ret = run(&c);
 	if (ret == 0)

@@ -116,7 +116,7 @@ static void take_record(void *arg, const char *line)
 
 	if (!record)
 		return;
-	report_raw(c->report.raw, record, c->subject, c->kernel);
+	report_raw(&c->report, record, c->subject, c->kernel);
 	json_array_append_new(c->records, record);
 }
 

@@ -44,32 +44,40 @@ static char *path_in(const struct report *r, const char *ending)
 	return format("%s/%s%s", r->folder, r->command, ending);
 }
 
-int report_open(struct report *r)
+/* Takes the path over. */
+static FILE *open_raw(char *path)
 {
-	char *path;
+	FILE *raw = fopen(path, "we");
 
-	r->raw = NULL;
-	if (!r->folder && !r->json)
-		return 0;
-	if (r->folder && make_folders(r->folder) < 0)
-		return -1;
-	path = r->folder ? path_in(r, "-trials.jsonl") : format("%s.trials", r->json);
-	r->raw = fopen(path, "we");
-	if (!r->raw)
+	if (!raw)
 		warn("%s", path);
 	free(path);
-	return r->raw ? 0 : -1;
+	return raw;
 }
 
-void report_raw(FILE *raw, json_t *record, const char *handler, const char *kernel)
+int report_open(struct report *r)
 {
-	if (!raw)
-		return;
+	if (r->json && !(r->raw[0] = open_raw(format("%s.trials", r->json))))
+		return -1;
+	if (!r->folder)
+		return 0;
+	if (make_folders(r->folder) < 0)
+		return -1;
+	r->raw[1] = open_raw(path_in(r, "-trials.jsonl"));
+	return r->raw[1] ? 0 : -1;
+}
+
+void report_raw(const struct report *r, json_t *record, const char *handler, const char *kernel)
+{
 	json_object_set_new(record, "handler", json_string(handler));
 	json_object_set_new(record, "kernel", json_string(kernel));
-	json_dumpf(record, raw, JSON_COMPACT);
-	fputc('\n', raw);
-	fflush(raw);
+	for (int i = 0; i < 2; i++) {
+		if (!r->raw[i])
+			continue;
+		json_dumpf(record, r->raw[i], JSON_COMPACT);
+		fputc('\n', r->raw[i]);
+		fflush(r->raw[i]);
+	}
 }
 
 static int write_json(const json_t *result, const char *path)
@@ -131,7 +139,7 @@ int report_write(const struct report *r, json_t *result, void (*print)(const voi
 
 void report_close(struct report *r)
 {
-	if (r->raw)
-		fclose(r->raw);
-	r->raw = NULL;
+	for (int i = 0; i < 2; i++)
+		if (r->raw[i])
+			fclose(r->raw[i]);
 }

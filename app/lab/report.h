@@ -15,20 +15,20 @@ struct report {
 	const char *command; /* "compare" */
 	const char *json;    /* --json; NULL: not asked for */
 	const char *folder;  /* --report; NULL: not asked for */
-	FILE *raw;	     /* a line of JSON for each record; NULL: nobody wants them */
+	FILE *raw[2];	     /* a line of JSON for each record: beside the file, in the folder */
 };
 
 /** The options --json and --report, for a command's argp to have as a child; input: the report. */
 extern const struct argp report_argp;
 
 /**
- * Make the folder and open the file of raw records: before the work, so that a path that cannot be
+ * Make the folder and open the files of raw records: before the work, so that a path that cannot be
  * written is known then. 0, or -1 after a message; report_close() in any case.
  */
 int report_open(struct report *r);
 
 /** A record that a guest streamed out, with what it was measured under. */
-void report_raw(FILE *raw, json_t *record, const char *handler, const char *kernel);
+void report_raw(const struct report *r, json_t *record, const char *handler, const char *kernel);
 
 /**
  * Write the result, and the table once more as a file.

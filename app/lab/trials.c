@@ -7,7 +7,6 @@
 
 #include "guest/job.h"
 #include "progress.h"
-#include "report.h"
 #include "text.h"
 #include "trials.h"
 
@@ -76,7 +75,9 @@ static void take_record(void *arg, const char *line)
 		if (!arm_take(r->running[i], record))
 			continue;
 		r->current = r->running[i];
-		report_raw(r->trials->raw, record, r->current->handler, r->current->kernel);
+		if (r->trials->report)
+			report_raw(r->trials->report, record, r->current->handler,
+				   r->current->kernel);
 		show_progress(r->current);
 		break;
 	}

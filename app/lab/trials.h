@@ -13,14 +13,15 @@
 
 #include "arms.h"
 #include "guest.h"
+#include "report.h"
 
 struct trials {
 	const char *bench;     /* path of barrage-bench */
 	unsigned int max_bugs; /* crashes and hangs after which an arm stops */
 	bool kvm, verbose;
 	struct emulator qemu;
-	unsigned int fail_after; /* pages; see struct arm */
-	FILE *raw;		 /* every record, see report_raw(); NULL: not wanted */
+	unsigned int fail_after;     /* pages; see struct arm */
+	const struct report *report; /* gets every record, report_raw(); NULL: not wanted */
 	const char *device; /* whose BAR 2 is mapped, as struct vm_config names it; NULL: BAR 0 of
 			       the NVMe controller */
 };

@@ -128,6 +128,12 @@ static void raw_trials_match(void **state)
 	assert_int_equal(trials, survived);
 }
 
+/* They are next to the JSON file as well. */
+static void raw_trials_are_beside_it(void **state)
+{
+	assert_int_equal(system("cmp compare-report/compare-trials.jsonl compare.json.trials"), 0);
+}
+
 static void report_has_all(void **state)
 {
 	json_t *json = json_load_file("compare-report/compare.json", 0, NULL);
@@ -157,9 +163,13 @@ static void the_dashboard_takes_it(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(has_the_schema),	  cmocka_unit_test(bug_before_the_fix),
-		cmocka_unit_test(no_bug_without_sharing), cmocka_unit_test(no_bug_after_the_fix),
-		cmocka_unit_test(raw_trials_match),	  cmocka_unit_test(report_has_all),
+		cmocka_unit_test(has_the_schema),
+		cmocka_unit_test(bug_before_the_fix),
+		cmocka_unit_test(no_bug_without_sharing),
+		cmocka_unit_test(no_bug_after_the_fix),
+		cmocka_unit_test(raw_trials_match),
+		cmocka_unit_test(raw_trials_are_beside_it),
+		cmocka_unit_test(report_has_all),
 		cmocka_unit_test(the_dashboard_takes_it),
 	};
 	char command[4096];
