@@ -63,7 +63,10 @@ static void look_at_tools(struct doctor *d)
 {
 	static const struct {
 		const char *tool, *package;
-	} tools[] = {{"apt-get", "apt"}, {"make", "make"}, {"gcc-12", "gcc-12"}};
+	} tools[] = {{"apt-get", "apt"},
+		     {"make", "make"},
+		     {"gcc-12", "gcc-12"},
+		     {"gnuplot", "gnuplot-nox"}}; /* of --report */
 
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
 		char *const which[] = {"sh", "-c", "command -v \"$0\"", (char *)tools[i].tool,

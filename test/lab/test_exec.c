@@ -154,6 +154,7 @@ static void refuses_nonsense(void **state)
 		{"$LAB exec --file /nowhere -- true 2>&1", 125, "/nowhere"},
 		{"$LAB exec --qemu /bin/true -- true 2>&1", 125, "--qemu /bin/true: that is no"},
 		{"$LAB matrix --qemu debian:1 2>&1", 1, "--qemu debian:1: that is no"},
+		{"PATH=/nowhere $LAB doctor 2>&1", 1, "apt-get install gnuplot-nox"},
 		{"$LAB nonsense 2>&1", 2,
 		 "no command \"nonsense\"; there are: compare matrix cost exec"},
 		{"$LAB 2>&1", 2, "which command?"},
