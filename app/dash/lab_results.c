@@ -157,11 +157,15 @@ void ingest_compare(const struct field *top, struct batch *batch)
 void ingest_matrix(const struct field *top, struct batch *batch)
 {
 	const json_t *rows = field_array(top, "rows");
+	struct field host = field_object(top, "host");
 
 	take_host(top, batch);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		struct field row = field_element(top, "rows", rows, i);
+		const char *commit = field_optional_text(&row, "commit");
 
+		if (commit[0] && strcmp(commit, field_optional_text(&host, "commit")) != 0)
+			continue; /* what an older build left in the file is not of this run */
 		add_arm(&row, field_text(&row, "bar_of"), field_integer(&row, "cell_lcores"),
 			batch);
 	}

@@ -17,7 +17,9 @@
 
 #include "accel.h"
 #include "commands.h"
+#include "handler.h"
 #include "host.h"
+#include "kernel.h"
 #include "progress.h"
 #include "provenance.h"
 #include "table.h"
@@ -53,8 +55,8 @@ static const struct extent quick = {
 	.trials = 10,
 };
 
+/* With the subjects of all_subjects(). */
 static const struct extent full = {
-	.subjects = {"unfixed", "fixed", "debian:5.10", "debian:6.12", "debian:backports"},
 	.bars = {NVME_BAR, "2M", "64M", "1G"},
 	.lcores = {2, 4},
 	.policies = {"lazy", "auto", "touch", "iommu", "parallel"},
@@ -79,7 +81,7 @@ static const char doc[] =
 	"was.\v"
 	"Example:\n"
 	"  barrage-lab matrix --quick --json matrix.json\n"
-	"  barrage-lab matrix --full unfixed debian:7.3";
+	"  barrage-lab matrix --full unfixed debian:backports";
 
 enum {
 	OPT_QUICK = 256,
@@ -92,7 +94,8 @@ enum {
 
 static const struct argp_option options[] = {
 	{"quick", OPT_QUICK, NULL, 0, "a few cells, some three minutes (default)", 0},
-	{"full", OPT_FULL, NULL, 0, "all of them", 0},
+	{"full", OPT_FULL, NULL, 0,
+	 "every handler and kernel there is, BARs up to 1 GiB, 2 and 4 lcores: some hours", 0},
 	{"policy", OPT_POLICY, "LIST", 0,
 	 "how to map, of lazy, auto, touch, iommu, parallel (default: lazy,auto, or with --full "
 	 "all)",
@@ -113,6 +116,19 @@ struct options {
 	int nsubjects;
 	const char *policies[MOST_POLICIES + 1];
 };
+
+/* Every handler, and every kernel but the one whose own handler is among them. */
+static void all_subjects(const char **subjects)
+{
+	int n = 0;
+
+	for (const struct handler *h = handlers; h->name && n < MOST; h++)
+		subjects[n++] = h->name;
+	for (const struct kernel_series *s = kernel_series; s->name && n < MOST; s++)
+		if (strcmp(s->name, KERNEL_DEFAULT) != 0)
+			subjects[n++] = s->name;
+	subjects[n] = NULL;
+}
 
 /* In the order of the full list, each once. */
 static void parse_policies(struct argp_state *state, char *list, const char **policies)
@@ -148,6 +164,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_FULL:
 		o->m->extent = full;
+		all_subjects(o->m->extent.subjects);
 		break;
 	case OPT_POLICY:
 		parse_policies(state, arg, o->policies);
@@ -240,13 +257,25 @@ static bool has_string(const json_t *row, const char *name, const char *value)
 	return is && !strcmp(is, value);
 }
 
+static bool has_number(const json_t *row, const char *name, json_int_t value)
+{
+	return json_integer_value(json_object_get(row, name)) == value; /* 0 where it has none */
+}
+
+/* Rows that an older build measured stay in the file, and are none of this one's. */
+static bool is_of_this_build(const json_t *row)
+{
+	return has_string(row, "commit", build_commit());
+}
+
 /* What is the same in all rows of a cell, and in nobody else's. */
 static bool is_of(const json_t *row, const struct matrix *m, const struct cell *cell)
 {
-	return has_string(row, "handler", cell->subject) &&
+	return is_of_this_build(row) && has_string(row, "handler", cell->subject) &&
 	       has_string(row, "kernel", cell->kernel) && has_string(row, "bar_of", cell->bar) &&
-	       json_integer_value(json_object_get(row, "cell_lcores")) == cell->lcores &&
-	       json_integer_value(json_object_get(row, "fail_after")) == m->trials.fail_after;
+	       has_number(row, "cell_lcores", cell->lcores) &&
+	       has_number(row, "cell_trials", m->extent.trials) &&
+	       has_number(row, "fail_after", m->trials.fail_after);
 }
 
 /* The policies of a cell that have no rows yet; how many. */
@@ -290,8 +319,10 @@ static void add_rows(struct matrix *m, const struct arm *arms, size_t n, const s
 
 	json_array_foreach (list, i, row) {
 		json_object_set_new(row, "date", json_string(date));
+		json_object_set_new(row, "commit", json_string(build_commit()));
 		json_object_set_new(row, "bar_of", json_string(cell->bar));
 		json_object_set_new(row, "cell_lcores", json_integer(cell->lcores));
+		json_object_set_new(row, "cell_trials", json_integer(m->extent.trials));
 		json_array_append(m->rows, row);
 	}
 	free(date);
@@ -401,12 +432,18 @@ static void print_rows(const struct matrix *m)
 					    ">mappings/s", NULL};
 	struct table *t = table_new(heads);
 	const json_t *row;
-	size_t i;
+	size_t i, older = 0;
 
-	json_array_foreach (m->rows, i, row)
-		print_row(t, row);
+	json_array_foreach (m->rows, i, row) {
+		if (is_of_this_build(row))
+			print_row(t, row);
+		else
+			older++;
+	}
 	table_print(t, stdout);
 	table_free(t);
+	if (older)
+		printf("\nNot here: %zu rows in %s that another build measured.\n", older, m->json);
 }
 
 int cmd_matrix(int argc, char **argv)
@@ -430,6 +467,8 @@ int cmd_matrix(int argc, char **argv)
 		m.rows = load_rows(&m);
 	for (int s = 0; ret == 0 && m.extent.subjects[s]; s++)
 		ret = run_subject(&m, m.extent.subjects[s], true);
+	if (ret == 0)
+		fprintf(stderr, "%u cells, %u of them in %s already\n", m.cells, m.known, m.json);
 	m.start = time(NULL);
 	for (int s = 0; ret == 0 && m.extent.subjects[s]; s++)
 		ret = run_subject(&m, m.extent.subjects[s], false);

@@ -59,23 +59,44 @@ static void every_cell_has_rows(void **state)
 	json_decref(rows);
 }
 
-/* One cell's rows are gone: it runs again. */
+/* What the dashboard says of the file. */
+static void dash_says(char *said, size_t size, const char *file)
+{
+	char command[1024];
+	FILE *out;
+
+	snprintf(command, sizeof(command), "rm -f said.db*; $DASH add --db said.db %s", file);
+	out = popen(command, "r");
+	assert_non_null(out);
+	assert_non_null(fgets(said, (int)size, out));
+	assert_int_equal(pclose(out), 0);
+}
+
+/*
+ * One cell's rows are another build's: it runs again, and they stay. They are not of this run, to
+ * the dashboard.
+ */
 static void goes_on_where_it_was(void **state)
 {
 	json_t *file = json_load_file("matrix.json", 0, NULL);
-	json_t *rows = json_object_get(file, "rows"), *kept = json_array(), *now;
+	json_t *rows = json_object_get(file, "rows"), *now;
+	char before[256] = "", after[256] = "";
 
-	for (size_t i = 0; i < 6; i++)
-		json_array_append(kept, json_array_get(rows, i));
-	json_object_set(file, "rows", kept);
+	if (getenv("DASH"))
+		dash_says(before, sizeof(before), "matrix.json");
+	for (size_t i = 6; i < 12; i++)
+		json_object_set_new(json_array_get(rows, i), "commit", json_string("0123abcd"));
 	assert_int_equal(json_dump_file(file, "matrix.json", 0), 0);
-	assert_int_equal(run("%s matrix fixed --json matrix.json", lab), 0);
+	assert_int_equal(run("%s matrix fixed --json matrix.json > table", lab), 0);
+	assert_int_equal(run("[ $(grep -c ^fixed table) = 12 ] && grep -q '6 rows in' table"), 0);
 	now = load_rows("matrix.json");
-	assert_int_equal(json_array_size(now), 12);
-	for (size_t i = 0; i < 6; i++)
-		assert_true(json_equal(json_array_get(now, i), json_array_get(kept, i)));
+	assert_int_equal(json_array_size(now), 18);
+	for (size_t i = 0; i < 12; i++)
+		assert_true(json_equal(json_array_get(now, i), json_array_get(rows, i)));
+	if (getenv("DASH"))
+		dash_says(after, sizeof(after), "matrix.json");
+	assert_string_equal(before, after);
 	json_decref(now);
-	json_decref(kept);
 	json_decref(file);
 }
 
@@ -84,6 +105,47 @@ static void does_nothing_twice(void **state)
 {
 	assert_int_equal(run("PATH=/nowhere %s matrix fixed --json matrix.json >/dev/null", lab),
 			 0);
+}
+
+/* Nor does another number of trials. No guest can boot, so going on fails. */
+static void other_trials_are_another_cell(void **state)
+{
+	json_t *file = json_load_file("matrix.json", 0, NULL), *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(file, "rows"), i, row)
+		json_object_set_new(row, "cell_trials", json_integer(50));
+	assert_int_equal(json_dump_file(file, "fifty.json", 0), 0);
+	json_decref(file);
+	assert_int_not_equal(
+		run("PATH=/nowhere %s matrix fixed --json fifty.json >/dev/null 2>&1", lab), 0);
+}
+
+static size_t count_of(const char *what)
+{
+	json_t *list;
+	size_t n;
+
+	assert_int_equal(run("%s %s --json > list.json", lab, what), 0);
+	list = json_load_file("list.json", 0, NULL);
+	n = json_array_size(list);
+	json_decref(list);
+	return n;
+}
+
+/* Four BARs, 2 and 4 lcores, every handler, every kernel but the one that is "fixed" itself. */
+static void full_is_everything(void **state)
+{
+	size_t subjects = count_of("handlers") + count_of("kernels") - 1;
+
+	assert_int_not_equal(run("mkdir -p dead && printf '#!/bin/sh\nexit 1\n' >"
+				 "dead/qemu-system-x86_64 && chmod +x dead/qemu-system-x86_64 &&"
+				 "PATH=$PWD/dead:$PATH %s matrix --full --restart --json full.json"
+				 " 2> said",
+				 lab),
+			     0);
+	assert_int_equal(
+		run("grep -q '^%zu cells, 0 of them in full.json already' said", subjects * 8), 0);
 }
 
 /* That the library refuses a policy on a vulnerable kernel is a result. */
@@ -143,6 +205,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_dashboard_takes_it),
 		cmocka_unit_test(goes_on_where_it_was),
 		cmocka_unit_test(does_nothing_twice),
+		cmocka_unit_test(other_trials_are_another_cell),
+		cmocka_unit_test(full_is_everything),
 		cmocka_unit_test(tells_refusals),
 		cmocka_unit_test(refuses_another_file),
 		cmocka_unit_test(refuses_rows_of_another_qemu),
