@@ -100,28 +100,6 @@ static void tell(const char *policy, const char *op, uint64_t bar_bytes, const s
 	json_decref(record);
 }
 
-/* A loop of two instructions: what it adds per turn is what a tick is worth. */
-static uint64_t loop(uint64_t turns)
-{
-	uint64_t start = rte_rdtsc();
-
-	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r"(turns) : : "cc");
-	return rte_rdtsc() - start;
-}
-
-/* The ticks of 100,000 instructions: what a loop of 60,000 turns takes more than one of 10,000. */
-static void calibrate(void)
-{
-	struct samples s_long = {0}, s_short = {0}, s_turns = {0};
-
-	while (s_long.count < RUNS) {
-		add(&s_long, loop(60000));
-		add(&s_short, loop(10000));
-	}
-	add(&s_turns, least(&s_long) - least(&s_short));
-	tell("-", "calibration", 0, &s_turns);
-}
-
 /* A minor fault on a page that is in the page cache: what any first touch costs at least. */
 static void reference_fault(void)
 {
@@ -300,7 +278,6 @@ int main(int argc, char **argv)
 			"Example: barrage-cost 0000:00:04.0:0");
 	/* What is told is written when all is measured: writing makes the host interrupt us. */
 	setvbuf(records, NULL, _IOFBF, 1 << 20);
-	calibrate();
 	reference_fault();
 	for (int i = first; i < argc; i++)
 		measure_bar(argv[i], fail_after);

@@ -174,6 +174,8 @@ static void add_settings(const struct guest_job *job, const struct vm_config *co
 	say(s, JOB_HUGEPAGES, pages);
 	free(pages);
 	say(s, JOB_MARK, config->mark);
+	if (job->calibrate)
+		say(s, JOB_CALIBRATE, "");
 	if (!job->keep_driver)
 		say(s, JOB_VFIO, vm_nvme_bdf(config));
 	say(s, JOB_ENV, address);

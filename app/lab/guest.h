@@ -55,6 +55,7 @@ struct guest_job {
 	char *const *programs;	      /* more programs; NULL: none */
 	unsigned short rows, columns; /* of the terminal it gets; 0: none */
 	bool keep_driver;	      /* leave the NVMe controller to the kernel's driver */
+	bool calibrate; /* the first record tells how many ticks 100,000 instructions take */
 };
 
 /** Boot the guest and run the job; config's image, initramfs and mark are filled in here. */

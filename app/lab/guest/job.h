@@ -18,6 +18,7 @@
 #define JOB_ENV	      "env"	  /* NAME=VALUE for the program */
 #define JOB_TTY	      "tty"	  /* "ROWS COLUMNS": give the program a terminal of that size */
 #define JOB_MARK      "mark"	  /* what ends the program's ports, see below */
+#define JOB_CALIBRATE "calibrate" /* tell in the records what a tick of the TSC is; no value */
 #define JOB_ARG	      "arg"	  /* the program and its arguments, one by one */
 
 /*
