@@ -13,8 +13,10 @@
 
 #include "brg_bar.h"
 
-#define PAGE 4096u
-#define MOST 8
+#define PAGE  4096u
+#define MIB_2 (UINT64_C(2) << 20)
+#define GIB   (UINT64_C(1) << 30)
+#define MOST  8
 
 static struct brg_bar_handler handler;
 static struct brg_device *devices[MOST];
@@ -161,6 +163,39 @@ static void parts_take_their_share(void **state)
 	for_each_bar(check_part);
 }
 
+/* The BAR of 1 GiB that one of the guest's devices has. */
+static struct brg_device *device_with_gib(unsigned int *index)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		for (*index = 0; *index < BRG_PCI_BARS; ++*index) {
+			const struct brg_region *region = brg_device_region(devices[i], *index);
+
+			if (region && region->nareas && region->size == GIB)
+				return devices[i];
+		}
+	}
+	fail_msg("no device has a BAR of 1 GiB: it takes --device ivshmem:1G");
+	return NULL;
+}
+
+/*
+ * A page of 1 GiB (PUD) is one fault, and one less 2 MiB is 511 of 2 MiB (PMD) where a fault makes
+ * a page. A handler that fills all has one fault for each VMA, which where it is vulnerable has
+ * 2 MiB.
+ */
+static void a_gib_is_few_faults(void **state)
+{
+	struct brg_bar_opts whole = {.policy = BRG_BAR_TOUCH};
+	struct brg_bar_opts rest = {
+		.policy = BRG_BAR_TOUCH, .offset = MIB_2, .length = GIB - MIB_2};
+	bool huge = handler.era == BRG_BAR_ERA_HUGE;
+	unsigned int bar;
+	struct brg_device *dev = device_with_gib(&bar);
+
+	assert_int_equal(faults_of_mapping(dev, bar, &whole), handler.vulnerable ? 512 : 1);
+	assert_int_equal(faults_of_mapping(dev, bar, &rest), handler.vulnerable || huge ? 511 : 1);
+}
+
 /* Registers and memory alike: a mapped BAR reads all-ones while memory decode is off. */
 static void check_guard(struct brg_device *dev, unsigned int index)
 {
@@ -209,6 +244,7 @@ int main(void)
 		cmocka_unit_test(policies_leave_no_fault),
 		cmocka_unit_test(lazy_leaves_all_faults),
 		cmocka_unit_test(parts_take_their_share),
+		cmocka_unit_test(a_gib_is_few_faults),
 		cmocka_unit_test(every_bar_is_guarded),
 		cmocka_unit_test(where_it_runs_is_restored),
 	};
