@@ -55,6 +55,7 @@ enum {
 	OPT_ONE_THREAD,
 	OPT_FAIL_AFTER,
 	OPT_STEPS,
+	OPT_NUMA,
 };
 
 static const struct argp_option options[] = {
@@ -71,6 +72,8 @@ static const struct argp_option options[] = {
 	 "the bzImage's modules, as make modules_install wrote them", 0},
 	{"lcores", 'l', "N", 0, "CPUs of the guest (default 2)", 0},
 	{"memory", 'm', "MIB", 0, "its memory; a quarter becomes hugepages (default 1024)", 0},
+	{"numa", OPT_NUMA, NULL, 0,
+	 "two NUMA nodes, each with half of the CPUs and memory; the controller is on node 1", 0},
 	{"disk", 'd', "FILE", 0, "image of the NVMe namespace, written to (default: an empty one)",
 	 0},
 	{"disk-size", OPT_DISK_SIZE, "MIB", 0, "size of the empty one (default 1024)", 0},
@@ -211,6 +214,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_KEEP_DRIVER:
 		o->keep_driver = true;
 		break;
+	case OPT_NUMA:
+		o->vm.two_nodes = true;
+		break;
 	case OPT_SHELL:
 		o->shell = true;
 		break;
@@ -230,6 +236,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--shell takes no program");
 		if (o->vm.counting)
 			o->vm.cpus = 1; /* two hang in this mode */
+		if (o->vm.two_nodes && o->vm.cpus < 2)
+			argp_error(state, "--numa: two nodes take at least --lcores 2, not %u",
+				   o->vm.cpus);
+		if (o->vm.two_nodes && o->steps)
+			argp_error(state, "--numa and --steps, which has a place of its own for "
+					  "the controller, do not go together");
 		o->vm.devices = o->devices;
 		o->vm.namespaces = o->namespaces;
 		if (o->modules && !o->kernel)

@@ -22,6 +22,9 @@ static const char *const port_names[CHANNELS] = {
 	[STDERR] = PORT_STDERR,	  [STDIN] = PORT_STDIN,
 };
 
+/* Without it QEMU takes any root bus, where there are several. */
+#define ROOT_BUS ",bus=pcie.0"
+
 /* QEMU's command line. */
 struct args {
 	char *argv[160];
@@ -79,6 +82,20 @@ static void add_cpus(struct args *args, const struct vm_config *c)
 	add_option(args, "-smp", "%u", c->cpus);
 }
 
+/* Nodes 0 and 1; an expander bridge is a root bus of its own, which can be on a node, for ports. */
+static void add_nodes(struct args *args, const struct vm_config *c)
+{
+	unsigned int half = c->cpus / 2;
+
+	add_option(args, "-object", "memory-backend-ram,id=node0,size=%uM", c->memory_mib / 2);
+	add_option(args, "-object", "memory-backend-ram,id=node1,size=%uM",
+		   c->memory_mib - c->memory_mib / 2);
+	add_option(args, "-numa", "node,nodeid=0,memdev=node0,cpus=0-%u", half - 1);
+	add_option(args, "-numa", "node,nodeid=1,memdev=node1,cpus=%u-%u", half, c->cpus - 1);
+	add_option(args, "-device", "pxb-pcie,id=far,bus_nr=16,numa_node=1" ROOT_BUS ",addr=0x4");
+	add_option(args, "-device", "pcie-root-port,id=far-port,bus=far,chassis=1,addr=0x0");
+}
+
 static void add_machine(struct args *args, const struct vm_config *c)
 {
 	add_option(args, "-machine", "q35,kernel-irqchip=split");
@@ -88,6 +105,8 @@ static void add_machine(struct args *args, const struct vm_config *c)
 	add(args, "-no-reboot"); /* a panic ends it */
 	add_option(args, "-display", "none");
 	add_option(args, "-device", "intel-iommu,intremap=on,aw-bits=%u", c->iommu_bits);
+	if (c->two_nodes)
+		add_nodes(args, c);
 }
 
 /*
@@ -134,7 +153,7 @@ static void add_controller(struct args *args, const struct vm_config *c)
 {
 	/* In a subsystem it takes no drive: all its namespaces are devices of their own then. */
 	const char *disk = c->subsystem ? "subsys=subsys0" : "drive=" STEPS_DISK;
-	const char *where = ",addr=0x4";
+	const char *where = c->two_nodes ? ",bus=far-port" : ",addr=0x4";
 
 	if (c->subsystem)
 		add_option(args, "-device", "nvme-subsys,id=subsys0%s%s", *c->subsystem ? "," : "",
@@ -177,7 +196,7 @@ static void add_namespaces(struct args *args, const struct qemu_files *files,
 
 const char *vm_nvme_bdf(const struct vm_config *c)
 {
-	return c->steps ? VM_SLOT_BDF : VM_NVME_BDF;
+	return c->steps ? VM_SLOT_BDF : c->two_nodes ? VM_NODE_BDF : VM_NVME_BDF;
 }
 
 /* What stands behind the colon of a device that is ours, or NULL. */
@@ -199,18 +218,19 @@ static void add_devices(struct args *args, const struct qemu_files *files,
 		if (bar) {
 			add_option(args, "-object", "memory-backend-ram,id=m%d,share=on,size=%s",
 				   slot, bar);
-			add_option(args, "-device", "ivshmem-plain,memdev=m%d,addr=0x%x", slot,
-				   slot);
+			add_option(args, "-device",
+				   "ivshmem-plain,memdev=m%d" ROOT_BUS ",addr=0x%x", slot, slot);
 		} else if (size_of(*d, "nvme")) {
 			add_option(args, "-blockdev",
 				   "driver=raw,node-name=disk%d,file.driver=file,"
 				   "file.filename=/proc/self/fd/%d",
 				   slot, files->more_disks[slot]);
 			add_option(args, "-device",
-				   "nvme,id=nvme%d,serial=barrage%d,drive=disk%d,addr=0x%x", slot,
-				   slot, slot, slot);
+				   "nvme,id=nvme%d,serial=barrage%d,drive=disk%d" ROOT_BUS
+				   ",addr=0x%x",
+				   slot, slot, slot, slot);
 		} else {
-			add_option(args, "-device", "%s,addr=0x%x", *d, slot);
+			add_option(args, "-device", "%s" ROOT_BUS ",addr=0x%x", *d, slot);
 		}
 	}
 }
@@ -230,7 +250,7 @@ static void add_channels(struct args *args, const struct qemu_files *files,
 		add_option(args, "-qtest-log", "none");
 	}
 	/* A write is dealt with before the guest goes on, not when QEMU's main loop gets to it. */
-	add_option(args, "-device", "virtio-serial-pci,addr=0x3,ioeventfd=off");
+	add_option(args, "-device", "virtio-serial-pci,ioeventfd=off" ROOT_BUS ",addr=0x3");
 	for (int i = 0; i < CHANNELS; i++) {
 		if (!port_names[i])
 			continue;

@@ -14,10 +14,13 @@
 #include "ending.h"
 #include "steps.h"
 
-/** The NVMe controller's place, in a hot-plug slot where there are steps; more devices follow it.
+/**
+ * The NVMe controller's place, in a hot-plug slot where there are steps, on a root bus of node 1
+ * where there are two nodes; more devices follow the first.
  */
 #define VM_NVME_BDF   "0000:00:04.0"
 #define VM_SLOT_BDF   "0000:01:00.0"
+#define VM_NODE_BDF   "0000:11:00.0"
 #define VM_FIRST_SLOT 4
 #define VM_NAMESPACES 16 /* more namespaces at most */
 #define VM_SLOTS      24 /* that devices may take, the controller's included */
@@ -32,6 +35,8 @@ struct vm_config {
 	bool one_thread;	/* TCG runs the CPUs in turn, not side by side, see qemu.c */
 	unsigned int cpus;
 	unsigned int memory_mib;
+	bool two_nodes; /* NUMA: half of CPUs and memory each, the controller is on node 1; not with
+			   steps, nor with one CPU */
 	unsigned int iommu_bits; /* address width of the IOMMU: 39 or 48 */
 	const char *disk;	 /* image file of the namespace; NULL: an empty one, of */
 	unsigned long disk_mib;

@@ -144,6 +144,8 @@ static void refuses_nonsense(void **state)
 		{"$LAB cost --json /nowhere/x 2>&1", 1, "/nowhere/x"},
 		{"$LAB matrix --policy eager 2>&1", 2, "'eager' is none of lazy, auto"},
 		{"$LAB exec --disk /nowhere -- true 2>&1", 125, "--disk /nowhere"},
+		{"$LAB exec --numa --lcores 1 -- true 2>&1", 2,
+		 "two nodes take at least --lcores 2"},
 		{"$LAB exec --modules / -- true 2>&1", 2, "goes with --kernel"},
 		{"$LAB exec --kernel /etc/passwd -- true 2>&1", 125, "is no folder"},
 		{"$LAB exec --kernel /nowhere --modules / -- true 2>&1", 125, "takes a bzImage"},
