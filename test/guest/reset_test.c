@@ -8,10 +8,12 @@
 #include "opened.h"
 
 #include <errno.h>
+#include <linux/vfio.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "pattern.h"
@@ -21,6 +23,7 @@
 #define REQUESTS (DEPTH - 1)
 #define RESETS	 100
 #define LCORES	 4 /* that poll, at most */
+#define HOT	 5 /* each is found out by a command that is late */
 
 struct worker;
 
@@ -238,13 +241,10 @@ static void reset_by_the_poller(void **state)
 }
 
 /* Commands are lost with the queues, and nobody says so: they are late. */
-static void reset_behind_our_back(void **state)
+static void check_found_out(struct worker *w)
 {
-	struct worker *w = worker_new(4);
 	struct brg_nvme_stats stats;
 
-	assert_works(brg_device_reset(dev));
-	assert_works(brg_device_set_memory_decode(dev, true));
 	for (unsigned int i = 0; i < REQUESTS; i++)
 		submit(w, &w->requests[i]);
 	w->stop = true;
@@ -261,6 +261,15 @@ static void reset_behind_our_back(void **state)
 	w->stop = true;
 	assert_int_equal(work(w), 0);
 	check(w);
+}
+
+static void reset_behind_our_back(void **state)
+{
+	struct worker *w = worker_new(4);
+
+	assert_works(brg_device_reset(dev));
+	assert_works(brg_device_set_memory_decode(dev, true));
+	check_found_out(w);
 	worker_free(w);
 }
 
@@ -328,6 +337,73 @@ static void policy_of_the_user(void **state)
 	worker_free(w);
 }
 
+/* A group can be open once, and the library has it. */
+static int group_fd(void)
+{
+	for (int fd = 0; fd < 1024; fd++) {
+		char link[64], path[64] = "";
+		unsigned int group;
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		if (readlink(link, path, sizeof(path) - 1) > 0 &&
+		    sscanf(path, "/dev/vfio/%u", &group) == 1)
+			return fd;
+	}
+	fail_msg("no descriptor of a VFIO group is open");
+	return -1;
+}
+
+/* The bridge above resets its bus, with all that is on it: this device alone. */
+static void hot_reset(void)
+{
+	struct vfio_pci_hot_reset_info *info;
+	struct vfio_pci_hot_reset *reset;
+
+	info = calloc(1, sizeof(*info) + 4 * sizeof(info->devices[0]));
+	info->argsz = sizeof(*info) + 4 * sizeof(info->devices[0]);
+	assert_int_equal(ioctl(brg_device_fd(dev), VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info), 0);
+	assert_int_equal(info->count, 1);
+	free(info);
+
+	reset = calloc(1, sizeof(*reset) + sizeof(reset->group_fds[0]));
+	reset->argsz = sizeof(*reset) + sizeof(reset->group_fds[0]);
+	reset->count = 1;
+	reset->group_fds[0] = group_fd();
+	assert_int_equal(ioctl(brg_device_fd(dev), VFIO_DEVICE_PCI_HOT_RESET, reset), 0);
+	free(reset);
+}
+
+/* The kernel gives the device its BARs back, and memory decode. */
+static void hot_reset_behind_our_back(void **state)
+{
+	struct worker *w = worker_new(7);
+
+	hot_reset();
+	check_found_out(w);
+	worker_free(w);
+}
+
+static void hot_resets_under_load(void **state)
+{
+	struct worker *w = worker_new(8);
+	unsigned int lcore = rte_get_next_lcore(rte_lcore_id(), 1, 0);
+	struct brg_nvme_stats stats;
+
+	brg_bar_guard(); /* cmocka has put a handler of its own in place */
+	assert_int_equal(rte_eal_remote_launch(work, w, lcore), 0);
+	for (unsigned int i = 0; i < HOT; i++) {
+		wait_for_progress(w);
+		hot_reset();
+	}
+	wait_for_progress(w);
+	w->stop = true;
+	assert_int_equal(rte_eal_wait_lcore(lcore), 0);
+	check(w);
+	brg_nvme_stats_get(w->qp, &stats);
+	assert_int_equal(stats.resets, HOT);
+	worker_free(w);
+}
+
 #define ON_A_CONTROLLER(test) cmocka_unit_test_setup_teardown(test, open_ctrl, close_ctrl)
 
 int main(void)
@@ -338,6 +414,14 @@ int main(void)
 		ON_A_CONTROLLER(policy_of_the_user),
 	};
 
+	/* On a root bus there is no bridge that could. */
+	const struct CMUnitTest behind_a_port[] = {
+		ON_A_CONTROLLER(hot_reset_behind_our_back),
+		ON_A_CONTROLLER(hot_resets_under_load),
+	};
+
 	test_bdf(); /* or exit */
+	if (getenv("HOT_RESET"))
+		return cmocka_run_group_tests(behind_a_port, open_device, close_device);
 	return cmocka_run_group_tests(tests, open_device, close_device);
 }
