@@ -19,8 +19,9 @@
 
 #include "lcores.h"
 
-#define CLOSE_NS 3000 /* an emulated barrier takes about 1000, a real one a tenth of that */
-#define ATTEMPTS 100  /* then they go as they are */
+#define CLOSE_NS    3000     /* an emulated barrier takes about 1000, a real one a tenth of that */
+#define ATTEMPTS    100	     /* then they go as they are, */
+#define PATIENCE_NS 20000000 /* as after so long: where lcores share CPUs they hardly are close */
 
 struct launch {
 	void (*fn)(unsigned int index, void *arg);
@@ -45,15 +46,15 @@ static void meet(struct launch *l, unsigned int nth)
 		;
 }
 
-static double spread_ns(const struct launch *l)
+/* When the first and the last of them left the barrier. */
+static void find_ends(const struct launch *l, uint64_t *first, uint64_t *last)
 {
-	uint64_t first = UINT64_MAX, last = 0;
-
+	*first = UINT64_MAX;
+	*last = 0;
 	for (unsigned int i = 0; i < rte_lcore_count(); i++) {
-		first = RTE_MIN(first, l->left[i]);
-		last = RTE_MAX(last, l->left[i]);
+		*first = RTE_MIN(*first, l->left[i]);
+		*last = RTE_MAX(*last, l->left[i]);
 	}
-	return ticks_to_ns(last - first);
 }
 
 /* brg_env_init() was given no main lcore: EAL takes the first, whose index is 0. */
@@ -61,13 +62,18 @@ static int meet_and_call(void *arg)
 {
 	struct launch *l = arg;
 	unsigned int index = (unsigned int)rte_lcore_index(-1), barrier = 0;
+	uint64_t start = 0, first, last;
 
 	/* All lcores compare the same times, so all leave the loop in the same round. */
 	do {
 		meet(l, ++barrier);
 		l->left[index] = rte_rdtsc();
 		meet(l, ++barrier);
-	} while (spread_ns(l) > CLOSE_NS && barrier < 2 * ATTEMPTS);
+		find_ends(l, &first, &last);
+		if (!start)
+			start = first;
+	} while (ticks_to_ns(last - first) > CLOSE_NS && barrier < 2 * ATTEMPTS &&
+		 ticks_to_ns(last - start) < PATIENCE_NS);
 	meet(l, ++barrier);
 	if (index < l->count)
 		l->fn(index, l->arg);
