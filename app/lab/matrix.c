@@ -93,7 +93,7 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"quick", OPT_QUICK, NULL, 0, "a few cells, some three minutes (default)", 0},
+	{"quick", OPT_QUICK, NULL, 0, "a few cells, one or two minutes (default)", 0},
 	{"full", OPT_FULL, NULL, 0,
 	 "every handler and kernel there is, BARs up to 1 GiB, 2 and 4 lcores: some hours", 0},
 	{"policy", OPT_POLICY, "LIST", 0,
