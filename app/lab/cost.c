@@ -206,13 +206,17 @@ static bool calibrated(const struct cost *c)
 	return false;
 }
 
+/* A quarter of what lies between two timer interrupts. */
+#define MOST_EXACT 1000000
+
 /*
  * Whether a count repeats to the digit: a third of the runs had it. Timer interrupts and refills of
- * the kernel's caches are in some of the runs only; where all have some, no two agree for long.
+ * the kernel's caches are in some of the runs only, unless these take long: then where the first
+ * interrupt falls may make many agree, and on the next boot on another count.
  */
-static bool is_exact(json_int_t runs, json_int_t agreed)
+static bool is_exact(json_int_t instructions, json_int_t runs, json_int_t agreed)
 {
-	return agreed > 1 && 3 * agreed >= runs;
+	return agreed > 1 && 3 * agreed >= runs && instructions <= MOST_EXACT;
 }
 
 static int add_bar_rows(struct cost *c)
@@ -232,7 +236,8 @@ static int add_bar_rows(struct cost *c)
 				  integer(record, "bar_bytes"), "policy", string(record, "policy"),
 				  "op", string(record, "op"), "instructions",
 				  integer(record, "ticks"), "exact",
-				  is_exact(integer(record, "runs"), integer(record, "agreed")),
+				  is_exact(integer(record, "ticks"), integer(record, "runs"),
+					   integer(record, "agreed")),
 				  "mean", json_object_get(record, "mean"), "runs",
 				  json_object_get(record, "runs"), "agreed",
 				  json_object_get(record, "agreed"), "reference_fault",
@@ -304,10 +309,11 @@ static void add_record(json_t *row, const json_t *record)
 		agreed = 0;
 	if (ticks <= least)
 		agreed += several ? integer(record, "agreed") : 1;
-	json_object_update_new(row,
-			       json_pack("{s:I, s:b, s:I, s:I}", "instructions",
-					 ticks < least ? ticks : least, "exact",
-					 is_exact(runs, agreed), "runs", runs, "agreed", agreed));
+	if (ticks < least)
+		least = ticks;
+	json_object_update_new(row, json_pack("{s:I, s:b, s:I, s:I}", "instructions", least,
+					      "exact", is_exact(least, runs, agreed), "runs", runs,
+					      "agreed", agreed));
 }
 
 static int add_mark_rows(struct cost *c)
