@@ -27,7 +27,7 @@ static bool set_names(struct brg_module *m, size_t section)
 }
 
 /* The section's header; NULL: there are no more. */
-static const Elf64_Shdr *next_section(const struct brg_module *m, Elf_Scn **scn)
+static const brg_elf_section *next_section(const struct brg_module *m, Elf_Scn **scn)
 {
 	*scn = elf_nextscn(m->elf, *scn);
 	return *scn ? elf64_getshdr(*scn) : NULL;
@@ -35,7 +35,7 @@ static const Elf64_Shdr *next_section(const struct brg_module *m, Elf_Scn **scn)
 
 static bool find_symbols(struct brg_module *m)
 {
-	const Elf64_Shdr *header;
+	const brg_elf_section *header;
 	Elf_Scn *scn = NULL;
 
 	while ((header = next_section(m, &scn))) {
@@ -79,7 +79,7 @@ void brg_module_close(struct brg_module *m)
 }
 
 /* "" where the symbol has no name. */
-static const char *name_of(const struct brg_module *m, const Elf64_Sym *sym)
+static const char *name_of(const struct brg_module *m, const brg_elf_symbol *sym)
 {
 	return sym->st_name < m->names_size ? m->names + sym->st_name : "";
 }
@@ -93,7 +93,7 @@ bool brg_module_imports(const struct brg_module *m, const char *name)
 	return false;
 }
 
-static bool is_code(const Elf64_Sym *sym)
+static bool is_code(const brg_elf_symbol *sym)
 {
 	return ELF64_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx != SHN_UNDEF &&
 	       sym->st_shndx < SHN_LORESERVE;
@@ -101,13 +101,13 @@ static bool is_code(const Elf64_Sym *sym)
 
 /* The next symbol of code, from index @p i on, whose name is that or, with @p parts, a part of it
  * that the compiler moved elsewhere; NULL: there are no more. */
-static const Elf64_Sym *next_code(const struct brg_module *m, const char *function, bool parts,
-				  size_t *i)
+static const brg_elf_symbol *next_code(const struct brg_module *m, const char *function, bool parts,
+				       size_t *i)
 {
 	size_t len = strlen(function);
 
 	while (++*i < m->nsymbols) {
-		const Elf64_Sym *sym = &m->symbols[*i];
+		const brg_elf_symbol *sym = &m->symbols[*i];
 		const char *name = name_of(m, sym);
 
 		if (is_code(sym) && !strncmp(name, function, len) &&
@@ -126,13 +126,13 @@ unsigned int brg_module_count(const struct brg_module *m, const char *function)
 	return count;
 }
 
-typedef void visit_t(const Elf64_Rela *rela, const char *name, void *arg);
+typedef void visit_t(const brg_elf_relocation *rela, const char *name, void *arg);
 
 /* Those relocations of one section that are inside the code of a symbol. */
-static void visit_section(const struct brg_module *m, Elf_Data *data, const Elf64_Sym *code,
+static void visit_section(const struct brg_module *m, Elf_Data *data, const brg_elf_symbol *code,
 			  visit_t *visit, void *arg)
 {
-	const Elf64_Rela *rela = data->d_buf, *end = rela + data->d_size / sizeof(*rela);
+	const brg_elf_relocation *rela = data->d_buf, *end = rela + data->d_size / sizeof(*rela);
 
 	for (; rela < end; rela++) {
 		size_t symbol = ELF64_R_SYM(rela->r_info);
@@ -145,9 +145,10 @@ static void visit_section(const struct brg_module *m, Elf_Data *data, const Elf6
 
 /* Every relocation inside the code of one symbol. Kernel modules of 64 bits have them with their
  * addends. */
-static void visit_code(const struct brg_module *m, const Elf64_Sym *code, visit_t *visit, void *arg)
+static void visit_code(const struct brg_module *m, const brg_elf_symbol *code, visit_t *visit,
+		       void *arg)
 {
-	const Elf64_Shdr *header;
+	const brg_elf_section *header;
 	Elf_Scn *scn = NULL;
 
 	while ((header = next_section(m, &scn))) {
@@ -166,7 +167,7 @@ struct visitor {
 	void *arg;
 };
 
-static void visit_name(const Elf64_Rela *rela, const char *name, void *arg)
+static void visit_name(const brg_elf_relocation *rela, const char *name, void *arg)
 {
 	const struct visitor *v = arg;
 
@@ -177,7 +178,7 @@ void brg_module_references(const struct brg_module *m, const char *function,
 			   void (*visit)(const char *name, void *arg), void *arg)
 {
 	struct visitor v = {visit, arg};
-	const Elf64_Sym *sym;
+	const brg_elf_symbol *sym;
 
 	for (size_t i = 0; (sym = next_code(m, function, true, &i));)
 		visit_code(m, sym, visit_name, &v);
@@ -193,7 +194,7 @@ struct small {
 	bool returns;
 };
 
-static void mark(const Elf64_Rela *rela, const char *name, void *arg)
+static void mark(const brg_elf_relocation *rela, const char *name, void *arg)
 {
 	struct small *s = arg;
 
@@ -230,7 +231,7 @@ static bool may_branch(const struct small *s, uint64_t at)
 }
 
 /* The code of a function that exists once; false when it is not small, or not in the file. */
-static bool find_small(const struct brg_module *m, const Elf64_Sym *sym, struct small *s)
+static bool find_small(const struct brg_module *m, const brg_elf_symbol *sym, struct small *s)
 {
 	Elf_Data *data;
 
@@ -248,7 +249,7 @@ static bool find_small(const struct brg_module *m, const Elf64_Sym *sym, struct 
 
 bool brg_module_is_straight(const struct brg_module *m, const char *function)
 {
-	const Elf64_Sym *sym;
+	const brg_elf_symbol *sym;
 	struct small s;
 	size_t i = 0;
 
@@ -268,7 +269,7 @@ bool brg_module_is_straight(const struct brg_module *m, const char *function)
 
 const void *brg_module_section(const struct brg_module *m, const char *name, size_t *size)
 {
-	const Elf64_Shdr *header;
+	const brg_elf_section *header;
 	Elf_Scn *scn = NULL;
 	size_t names;
 

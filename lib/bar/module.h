@@ -8,11 +8,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A damaged file may have these at any address. */
+typedef Elf64_Ehdr brg_elf_header __attribute__((aligned(1)));
+typedef Elf64_Shdr brg_elf_section __attribute__((aligned(1)));
+typedef Elf64_Sym brg_elf_symbol __attribute__((aligned(1)));
+typedef Elf64_Rela brg_elf_relocation __attribute__((aligned(1)));
+
 struct brg_module {
 	void *data; /* the file, decompressed */
 	Elf *elf;
-	const Elf64_Ehdr *header;
-	const Elf64_Sym *symbols; /* the first is none */
+	const brg_elf_header *header;
+	const brg_elf_symbol *symbols; /* the first is none */
 	size_t nsymbols;
 	const char *names; /* of symbols, all ending within this many bytes */
 	size_t names_size;

@@ -8,7 +8,7 @@ static void passes_everything_through(void **state)
 	char out[4096];
 
 	assert_ends(out, sizeof(out),
-		    "echo from stdin | $LAB exec -e COLOUR=red -w cat -- bash -c "
+		    "echo from stdin | $EXEC -e COLOUR=red -w cat -- bash -c "
 		    "'cat; echo to stderr >&2; echo $COLOUR $0 $1; exit 42' a 'b c' 2>&1",
 		    42);
 	assert_says(out, "from stdin\n");
@@ -21,7 +21,7 @@ static void is_such_a_machine(void **state)
 	char out[4096];
 
 	assert_ends(out, sizeof(out),
-		    "$LAB exec --lcores 3 --memory 768 -w readlink -w cat -- bash -c '"
+		    "$EXEC --lcores 3 --memory 768 -w readlink -w cat -- bash -c '"
 		    "readlink /sys/bus/pci/devices/$BARRAGE_BDF/driver;"
 		    "readlink /sys/bus/pci/devices/$BARRAGE_BDF/iommu_group;"
 		    "cat /sys/devices/system/cpu/online /proc/sys/vm/nr_hugepages;"
@@ -37,7 +37,7 @@ static void has_more_devices(void **state)
 	char out[4096];
 
 	assert_ends(out, sizeof(out),
-		    "$LAB exec --device edu --device ivshmem:64M -w cat -- bash -c '"
+		    "$EXEC --device edu --device ivshmem:64M -w cat -- bash -c '"
 		    "for d in $BARRAGE_DEVICES; do cat /sys/bus/pci/devices/$d/class;"
 		    "[ -e /sys/bus/pci/drivers/vfio-pci/$d ] && echo bound; done' 2>&1",
 		    0);
@@ -49,7 +49,7 @@ static void runs_on_another_qemu(void **state)
 	char out[4096];
 
 	assert_ends(out, sizeof(out),
-		    "$LAB exec --qemu debian:backports -w cat -- "
+		    "$EXEC --qemu debian:backports -w cat -- "
 		    "cat /sys/class/dmi/id/product_version 2>&1",
 		    0);
 	assert_says(out, "pc-q35-1"); /* 10 or later */
@@ -62,7 +62,7 @@ static void slow_readers_get_all(void **state)
 
 	assert_ends(out, sizeof(out),
 		    "f=$(mktemp) && head -c 3000000 /dev/urandom > $f &&"
-		    "$LAB exec -f $f -- cat - $f < $f |"
+		    "$EXEC -f $f -- cat - $f < $f |"
 		    "(head -c 3000000 | cmp - $f && sleep 3 && cmp - $f); s=$?; rm $f; exit $s",
 		    0);
 }
@@ -73,7 +73,7 @@ static void keeps_a_disk(void **state)
 
 	assert_ends(out, sizeof(out),
 		    "f=$(mktemp) && truncate -s 4M $f &&"
-		    "$LAB exec -d $f --keep-driver -w dd -- bash -c "
+		    "$EXEC -d $f --keep-driver -w dd -- bash -c "
 		    "'echo kept | dd of=/dev/nvme0n1 bs=512 seek=1 conv=sync,fsync' 2>&1 &&"
 		    "tail -c +513 $f | head -c 5; rm $f",
 		    0);
@@ -84,7 +84,7 @@ static void reports_a_signal(void **state)
 {
 	char out[4096];
 
-	assert_ends(out, sizeof(out), "$LAB exec -- sh -c 'kill -ABRT $$' 2>&1", 128 + 6);
+	assert_ends(out, sizeof(out), "$EXEC -- sh -c 'kill -ABRT $$' 2>&1", 128 + 6);
 	assert_says(out, "ended by signal 6");
 }
 
@@ -95,7 +95,7 @@ static void tells_of_a_dead_qemu(void **state)
 	assert_ends(out, sizeof(out),
 		    "d=$(mktemp -d) && printf '#!/bin/sh\\nkill -SEGV $$\\n' >"
 		    "$d/qemu-system-x86_64 && chmod +x $d/qemu-system-x86_64 &&"
-		    "PATH=$d:$PATH $LAB exec -- true 2>&1; s=$?; rm -r $d; exit $s",
+		    "PATH=$d:$PATH $EXEC -- true 2>&1; s=$?; rm -r $d; exit $s",
 		    125);
 	assert_says(out, "QEMU itself was ended by signal 11");
 }
@@ -104,7 +104,7 @@ static void stops_a_hang(void **state)
 {
 	char out[4096];
 
-	assert_ends(out, sizeof(out), "$LAB exec --timeout 10 -w sleep -- sleep 1000 2>&1", 125);
+	assert_ends(out, sizeof(out), "$EXEC --timeout 10 -w sleep -- sleep 1000 2>&1", 125);
 	assert_says(out, "the guest hung and was stopped");
 }
 
@@ -113,7 +113,7 @@ static void reports_a_dead_kernel(void **state)
 	char out[8192];
 
 	assert_ends(out, sizeof(out),
-		    "$LAB exec -- bash -c 'echo 1 > /proc/sys/kernel/sysrq;"
+		    "$EXEC -- bash -c 'echo 1 > /proc/sys/kernel/sysrq;"
 		    "echo c > /proc/sysrq-trigger' 2>&1",
 		    125);
 	assert_says(out, "the guest's kernel died: sysrq triggered crash");
@@ -170,6 +170,16 @@ static void refuses_nonsense(void **state)
 	}
 }
 
+/* QEMU may hang or crash when its CPUs run side by side while the guest moves BARs, 10 more
+ * than 7.2 (test/guest/meson.build); what is looked at here is the lab. */
+static int set_exec(const char *lab)
+{
+	char command[4096];
+
+	snprintf(command, sizeof(command), "%s exec --one-thread", lab);
+	return setenv("EXEC", command, 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,7 +196,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(refuses_nonsense),
 	};
 
-	if (argc != 2 || setenv("LAB", argv[1], 1) < 0) {
+	if (argc != 2 || setenv("LAB", argv[1], 1) < 0 || set_exec(argv[1]) < 0) {
 		fprintf(stderr, "usage: test_exec PATH-OF-BARRAGE-LAB\n");
 		return 2;
 	}
