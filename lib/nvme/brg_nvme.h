@@ -121,7 +121,8 @@ int brg_nvme_open(struct brg_device *dev, const struct brg_nvme_opts *opts,
  * Any thread but from a callback. Waits for the threads that poll the other queue pairs: they must
  * go on doing so, and may. A queue pair that was not polled yet must not be used meanwhile.
  *
- * @return 0; -EBUSY: a thread does not poll, nothing was done; -ENODEV, -EIO, -ETIMEDOUT and others
+ * @return 0; -EBUSY: a thread does not poll, nothing was done; -EAGAIN: another thread resets the
+ *         controller already, and waits for this one to poll; -ENODEV, -EIO, -ETIMEDOUT and others
  *         of brg_nvme_open().
  */
 BRG_API
