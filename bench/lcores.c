@@ -16,17 +16,23 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "lcores.h"
 
-#define CLOSE_NS    3000     /* an emulated barrier takes about 1000, a real one a tenth of that */
-#define ATTEMPTS    100	     /* then they go as they are, */
-#define PATIENCE_NS 20000000 /* as after so long: where lcores share CPUs they hardly are close */
+#define CLOSE_NS 3000 /* an emulated barrier takes about 1000, a real one a tenth of that */
+
+/* How long they try, before they go as they are. Where lcores share CPUs they are hardly ever
+ * close: each time in vain halves it, and being close restores it. */
+#define MOST_NS	 1000000000
+#define LEAST_NS 20000000
 
 struct launch {
 	void (*fn)(unsigned int index, void *arg);
 	void *arg;
-	unsigned int count;	      /* that call it */
+	unsigned int count; /* that call it */
+	uint64_t patience_ns;
+	atomic_bool close;
 	atomic_uint arrived;	      /* at any barrier of this launch */
 	uint64_t left[RTE_MAX_LCORE]; /* TSC, when each left the barrier */
 };
@@ -72,8 +78,9 @@ static int meet_and_call(void *arg)
 		find_ends(l, &first, &last);
 		if (!start)
 			start = first;
-	} while (ticks_to_ns(last - first) > CLOSE_NS && barrier < 2 * ATTEMPTS &&
-		 ticks_to_ns(last - start) < PATIENCE_NS);
+	} while (ticks_to_ns(last - first) > CLOSE_NS &&
+		 ticks_to_ns(last - start) < (double)l->patience_ns);
+	l->close = ticks_to_ns(last - first) <= CLOSE_NS;
 	meet(l, ++barrier);
 	if (index < l->count)
 		l->fn(index, l->arg);
@@ -82,11 +89,13 @@ static int meet_and_call(void *arg)
 
 void lcores_run(unsigned int count, void (*fn)(unsigned int index, void *arg), void *arg)
 {
-	struct launch l = {.fn = fn, .arg = arg, .count = count};
+	static uint64_t patience_ns = MOST_NS;
+	struct launch l = {.fn = fn, .arg = arg, .count = count, .patience_ns = patience_ns};
 	unsigned int lcore;
 
 	RTE_LCORE_FOREACH_WORKER (lcore)
 		rte_eal_remote_launch(meet_and_call, &l, lcore);
 	meet_and_call(&l);
 	rte_eal_mp_wait_lcore();
+	patience_ns = l.close ? MOST_NS : RTE_MAX(patience_ns / 2, (uint64_t)LEAST_NS);
 }
