@@ -8,6 +8,7 @@
 
 #include "disk.h"
 #include "pattern.h"
+#include "plug.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -286,26 +287,6 @@ static void lateness_ends_in_a_reset(void **state)
 	close_disk(&d);
 }
 
-/* Wait for the next event of the controller; other functions may have some as well. */
-static void expect(bool added)
-{
-	struct pollfd fd = {.fd = brg_device_watch_fd(watch), .events = POLLIN};
-	struct brg_device_event event;
-	int rc;
-
-	do {
-		assert_int_equal(poll(&fd, 1, 60000), 1);
-		while ((rc = brg_device_watch_next(watch, &event)) > 0) {
-			if (strcmp(event.bdf, bdf) != 0)
-				continue;
-			assert_int_equal(event.added, added);
-			assert_int_equal(event.class_code, BRG_PCI_CLASS_NVME);
-			return;
-		}
-		assert_int_equal(rc, 0);
-	} while (true);
-}
-
 /* On any lcore. */
 static int read_on(void *arg)
 {
@@ -375,9 +356,9 @@ static void unplugging_is_survived(void **state)
 		write_data(&d, (uint64_t)i);
 		read_until_it_goes(&d);
 		close_disk(&d);
-		expect(false);
+		expect_event(watch, bdf, false);
 		tell("gone");
-		expect(true);
+		expect_event(watch, bdf, true);
 		take_back();
 		open_for_two(&d);
 		check_data(&d);

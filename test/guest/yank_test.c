@@ -8,6 +8,7 @@
 
 #include "disk.h"
 #include "pattern.h"
+#include "plug.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,25 +108,6 @@ static void expect_request(void)
 	assert_int_equal(poll(&fd, 1, 60000), 1);
 }
 
-/* Wait for the next event of the controller; other functions may have some as well. */
-static void expect(bool added)
-{
-	struct pollfd fd = {.fd = brg_device_watch_fd(watch), .events = POLLIN};
-	struct brg_device_event event;
-	int rc;
-
-	do {
-		assert_int_equal(poll(&fd, 1, 60000), 1);
-		while ((rc = brg_device_watch_next(watch, &event)) > 0) {
-			if (strcmp(event.bdf, bdf) != 0)
-				continue;
-			assert_int_equal(event.added, added);
-			return;
-		}
-		assert_int_equal(rc, 0);
-	} while (true);
-}
-
 /*
  * The kernel's hot-plug driver turns an empty slot off, and the power indicator last: what is put
  * in before that is turned off with it.
@@ -166,10 +148,10 @@ static void pulling_out_is_survived(void **state)
 		assert_int_equal(brg_nvme_read(qp, &ns, buffer, 0, 1, on_read, buffer), -ENODEV);
 		expect_request();
 		close_disk();
-		expect(false);
+		expect_event(watch, bdf, false);
 		expect_slot_off();
 		tell("empty");
-		expect(true);
+		expect_event(watch, bdf, true);
 		take_back();
 		open_disk();
 		pattern_fill(buffer, BLOCKS * ns.block_size, (uint64_t)i, 0);
