@@ -2,6 +2,7 @@
 /* Find the sub-command, or say which there are. */
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,15 @@ static void usage(const struct cli *cli, FILE *out)
 		cli->program, cli->example);
 }
 
+/* What was printed has got there, or the command has not succeeded: a full disk, for instance. */
+static int printed(const struct cli *cli, int status)
+{
+	if (status != EXIT_SUCCESS || (!fflush(stdout) && !ferror(stdout)))
+		return status;
+	fprintf(stderr, "%s: standard output: %s\n", cli->program, strerror(errno));
+	return EXIT_FAILURE;
+}
+
 int cli_main(const struct cli *cli, int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -25,7 +35,7 @@ int cli_main(const struct cli *cli, int argc, char **argv)
 	argp_err_exit_status = CLI_USAGE;
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		usage(cli, stdout);
-		return EXIT_SUCCESS;
+		return printed(cli, EXIT_SUCCESS);
 	}
 	if (!strcmp(name, "--version")) {
 		printf("%s %s\n", cli->program, BRG_VERSION);
@@ -38,7 +48,7 @@ int cli_main(const struct cli *cli, int argc, char **argv)
 			continue;
 		snprintf(full_name, sizeof(full_name), "%s %s", cli->program, name);
 		argv[1] = full_name;
-		return c->run(argc - 1, argv + 1);
+		return printed(cli, c->run(argc - 1, argv + 1));
 	}
 	if (name[0])
 		fprintf(stderr, "%s: no command \"%s\"; there are:", cli->program, name);

@@ -165,6 +165,18 @@ static void bar_plan(void **state)
 	assert_printed("there is no PCI function " NOT_THERE);
 }
 
+static void a_full_disk_is_told(void **state)
+{
+	char command[4096];
+
+	snprintf(command, sizeof(command),
+		 "%s list --all --json 2>&1 >/dev/full | grep -q 'standard output: No space'",
+		 barrage);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof(command), "! %s --help >/dev/full 2>&1", barrage);
+	assert_int_equal(system(command), 0);
+}
+
 static void version(void **state)
 {
 	assert_int_equal(run(barrage, "--version", NULL), 0);
@@ -383,6 +395,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(virtual_functions),
 		cmocka_unit_test(bar_plan),
 		cmocka_unit_test(version),
+		cmocka_unit_test(a_full_disk_is_told),
 		cmocka_unit_test(missing_and_extra_arguments),
 		cmocka_unit_test(bad_classes),
 		cmocka_unit_test(bad_values),
